@@ -32,8 +32,8 @@ export default defineConfig({
     reporters: ["default", new SummaryReporter()],
     projects: [
       level("unit", { timeoutMs: 10_000, workersMax: 2, services: false }),
-      level("int", { timeoutMs: 60_000, workersMax: 2, services: false }),
-      level("e2e", { timeoutMs: 300_000, workersMax: 1, services: false }),
+      level("int", { timeoutMs: 60_000, workersMax: 2, services: true }),
+      level("e2e", { timeoutMs: 300_000, workersMax: 1, services: true }),
     ],
   },
 });

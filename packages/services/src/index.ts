@@ -1,1 +1,14 @@
-export {};
+export { createDatabase } from "./postgres/create-database.ts";
+export type { CreateDatabaseOptions, Database } from "./postgres/create-database.ts";
+export { startPostgres } from "./postgres/start-postgres.ts";
+export type { PostgresServer, StartPostgresOptions } from "./postgres/start-postgres.ts";
+export type { StopMode } from "./postgres/supervisor-protocol.ts";
+export { atProcessEnd } from "./process/at-process-end.ts";
+export { freePort } from "./process/free-port.ts";
+export { spawnTs } from "./process/spawn-ts.ts";
+export type { JsonLine, ProcessExit, SpawnTsOptions, TsProcess } from "./process/spawn-ts.ts";
+export { temporaryFolder } from "./process/temporary-folder.ts";
+export type { TemporaryFolder } from "./process/temporary-folder.ts";
+export { waitFor } from "./process/wait-for.ts";
+export type { WaitForOptions } from "./process/wait-for.ts";
+export { requirePart } from "./require-part.ts";

@@ -1,0 +1,136 @@
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
+import { postgresBinaries, type PostgresBinaries } from "./postgres-binaries.ts";
+import { isReachableByOthers, postgresUser, type PostgresUser } from "./postgres-user.ts";
+import type { StopMode, SupervisorStart } from "./supervisor-protocol.ts";
+
+const readyDeadlineMs = 60_000;
+const stopDeadlineMs = 5_000;
+const logLinesMax = 60;
+
+/** One PostgreSQL server with data of its own in a temporary folder: a child of the process that makes it. */
+export class PostgresProcess {
+  readonly folder: string;
+  readonly #user: PostgresUser | undefined;
+  readonly #binaries: PostgresBinaries;
+  readonly #start: SupervisorStart;
+  #child: ChildProcess | undefined;
+
+  constructor(start: SupervisorStart) {
+    this.#start = start;
+    this.#user = postgresUser();
+    this.folder = makeFolder(this.#user);
+    try {
+      this.#binaries = postgresBinaries(this.#user, this.folder);
+      this.#initialize();
+    } catch (error) {
+      this.removeFolder();
+      throw error;
+    }
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? -1;
+  }
+
+  /** Starts the server and waits until it takes connections. */
+  async start(): Promise<void> {
+    const settings = Object.entries(this.#start.settings).flatMap(([name, value]) => [
+      "-c",
+      `${name}=${value}`,
+    ]);
+    const args = ["-D", join(this.folder, "data"), "-p", String(this.#start.port), ...settings];
+    const child = spawn(this.#binaries.postgres, args, {
+      ...this.#user,
+      cwd: this.folder,
+      env: { ...process.env, LC_ALL: "C", TZ: "UTC" },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    this.#child = child;
+    await untilReady(child);
+  }
+
+  /** Stops the server; SIGKILL if it does not obey in time. */
+  async stop(mode: StopMode): Promise<void> {
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill(mode === "fast" ? "SIGINT" : "SIGQUIT");
+    const deadline = new AbortController();
+    const kill = delay(stopDeadlineMs, undefined, { signal: deadline.signal }).then(
+      () => child.kill("SIGKILL"),
+      () => undefined,
+    );
+    await exited;
+    deadline.abort();
+    await kill;
+  }
+
+  removeFolder(): void {
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+  }
+
+  #initialize(): void {
+    const passwordFile = join(this.folder, "password");
+    writeFileSync(passwordFile, this.#start.password, { mode: 0o600 });
+    if (this.#user) chownSync(passwordFile, this.#user.uid, this.#user.gid);
+    const args = [
+      ["--pgdata", join(this.folder, "data"), "--username", "postgres", "--pwfile", passwordFile],
+      ["--auth", "scram-sha-256", "--no-sync", "--no-instructions", "--encoding", "UTF8"],
+      ["--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"],
+      // The password is random: iterations would only make every new connection slower.
+      ["--set", "scram_iterations=1"],
+    ].flat();
+    const result = spawnSync(this.#binaries.initdb, args, {
+      ...this.#user,
+      cwd: this.folder,
+      env: { ...process.env, LC_ALL: "C", TZ: "UTC" },
+      encoding: "utf8",
+    });
+    rmSync(passwordFile);
+    if (result.status !== 0) throw new Error(`initdb failed: ${result.error?.message ?? result.stderr}`);
+  }
+}
+
+/** A folder (0700) that the server's user can reach, below TMPDIR if possible. */
+function makeFolder(user: PostgresUser | undefined): string {
+  const bases = user ? [tmpdir(), "/tmp", "/var/tmp"] : [tmpdir()];
+  const base = bases.find((candidate) => !user || isReachableByOthers(join(candidate, "x")));
+  if (base === undefined)
+    throw new Error(`no temporary folder of ${bases.join(", ")} can be reached by uid ${user?.uid}`);
+  const folder = mkdtempSync(join(base, "waybill-postgres-"));
+  if (user) chownSync(folder, user.uid, user.gid);
+  mkdirSync(join(folder, "data"), { mode: 0o700 });
+  if (user) chownSync(join(folder, "data"), user.uid, user.gid);
+  return folder;
+}
+
+async function untilReady(child: ChildProcess): Promise<void> {
+  const log: string[] = [];
+  const ended = new AbortController();
+  const ready = new Promise<void>((resolve, reject) => {
+    const fail = (why: string): void => reject(new Error(`PostgreSQL ${why}:\n${log.join("\n")}`));
+    child.once("error", (error) => fail(error.message));
+    child.once("close", (code, signal) => fail(`ended at start (${signal ?? code})`));
+    delay(readyDeadlineMs, undefined, { signal: ended.signal }).then(
+      () => fail(`was not ready after ${readyDeadlineMs} ms`),
+      () => undefined,
+    );
+    if (!child.stderr) return fail("has no log");
+    createInterface(child.stderr).on("line", (line) => {
+      log.push(line);
+      if (log.length > logLinesMax) log.shift();
+      if (line.includes("database system is ready to accept connections")) resolve();
+    });
+  });
+  try {
+    await ready;
+  } finally {
+    ended.abort();
+  }
+}

@@ -1,0 +1,102 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Client } from "pg";
+import { describe, expect, test } from "vitest";
+import { startPostgres, waitFor, type JsonLine } from "@waybill/services";
+import { testProcess } from "@waybill/services/vitest";
+import { isReachableByOthers, postgresUser } from "../src/postgres/postgres-user.ts";
+import { isRunning } from "./is-running.ts";
+
+const fixture = new URL("fixtures/starts-postgres.ts", import.meta.url);
+
+test("starts a server of its own that is gone with its data after stop", async () => {
+  await using server = await startPostgres({ embedded: true, settings: { deadlock_timeout: "123ms" } });
+  await expect(ask(server.url, "SHOW deadlock_timeout")).resolves.toBe("123ms");
+  await expect(ask(server.url, "SHOW fsync")).resolves.toBe("on");
+  await expect(ask(server.url, "SELECT upper('ä')")).resolves.toBe("Ä");
+  const { pid = -1, folder = "" } = server.embedded ?? {};
+  expect(isRunning(pid)).toBe(true);
+  await server.stop();
+  expect(isRunning(pid)).toBe(false);
+  expect(existsSync(folder)).toBe(false);
+});
+
+test("does not let anybody in without the password", async () => {
+  await using server = await startPostgres({ embedded: true, fsync: false });
+  const url = new URL(server.url);
+  url.password = "guess";
+  await expect(ask(url.href, "SELECT 1")).rejects.toThrow("password authentication failed");
+});
+
+test.each(["fast", "crash"] as const)(
+  "keeps committed data and its address over a %s restart",
+  async (mode) => {
+    await using server = await startPostgres({ embedded: true, fsync: false });
+    await ask(server.url, "CREATE TABLE kept AS SELECT 42 AS answer");
+    const before = server.embedded?.pid;
+    await server.restart(mode);
+    expect(server.embedded?.pid).not.toBe(before);
+    await expect(ask(server.url, "SELECT answer FROM kept")).resolves.toBe(42);
+  },
+);
+
+test("says why a server does not start", async () => {
+  await expect(startPostgres({ embedded: true, settings: { no_such_setting: "1" } })).rejects.toThrow(
+    'unrecognized configuration parameter "no_such_setting"',
+  );
+});
+
+describe("leaves no process and no files behind", () => {
+  test.each(["stop", "return", "throw"])("when its process ends by %s", async (end) => {
+    const parent = testProcess(fixture, [end]);
+    const started = await parent.ready();
+    await parent.exited;
+    await expectGone(started);
+  });
+
+  test.each(["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"] as const)(
+    "when its process gets %s",
+    async (signal) => {
+      const parent = testProcess(fixture, ["hang"]);
+      const started = await parent.ready();
+      parent.kill(signal);
+      await parent.exited;
+      await expectGone(started);
+    },
+  );
+});
+
+// As root only: anybody else runs all the tests above in this way. A checkout below a private folder cannot be read.
+const user = postgresUser();
+const readable = user !== undefined && isReachableByOthers(fileURLToPath(fixture));
+test.skipIf(user !== undefined && !readable)("works as an ordinary user", async () => {
+  const args = ["--conditions=waybill-source", fileURLToPath(fixture), "stop"];
+  const child = spawn(process.execPath, args, { ...user, stdio: ["ignore", "pipe", "inherit"], cwd: "/" });
+  const exited = once(child, "close");
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  const started = JSON.parse(line.toString()) as JsonLine;
+  expect(started["uid"]).toBe(user?.uid ?? process.getuid?.());
+  await expect(exited).resolves.toEqual([0, null]);
+  await expectGone(started);
+});
+
+async function expectGone(started: JsonLine): Promise<void> {
+  const { pid, folder } = started as { pid: number; folder: string };
+  await waitFor(() => !isRunning(pid) && !existsSync(folder), {
+    describe: () =>
+      `the end of ${pid} (running: ${isRunning(pid)}) and ${folder} (there: ${existsSync(folder)})`,
+  });
+}
+
+async function ask(url: string, sql: string): Promise<unknown> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query<Record<string, unknown>>(sql);
+    return Object.values(rows[0] ?? {})[0];
+  } finally {
+    await client.end();
+  }
+}
