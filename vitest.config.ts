@@ -1,6 +1,13 @@
 import { defineConfig } from "vitest/config";
 import { SummaryReporter } from "./scripts/summary-reporter.ts";
 
+if (!process.features.typescript) {
+  throw new Error(
+    `Node ${process.version} cannot run the TypeScript sources: start the tests by npm (npm run test:unit -- FILE), ` +
+      "which uses the Node in node_modules, or use Node 22.18 or newer",
+  );
+}
+
 const sourceCondition = "waybill-source";
 const conditions = [sourceCondition, "module", "node", "development|production"];
 

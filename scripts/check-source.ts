@@ -1,0 +1,23 @@
+// Checks the rules of the house that no linter knows: see source-rules.ts and package-layers.ts.
+import { globSync, readFileSync } from "node:fs";
+import { join, sep } from "node:path";
+import { checkLayers } from "./package-layers.ts";
+import { checkSource } from "./source-rules.ts";
+
+const root = join(import.meta.dirname, "..");
+const patterns = [
+  "{packages,examples}/*/{src,test}/**/*.ts",
+  "{migrations,benchmarks}/{src,test}/**/*.ts",
+  "scripts/**/*.ts",
+];
+
+const files = globSync(patterns, { cwd: root, exclude: ["**/node_modules"] });
+const findings = files.flatMap((path) => {
+  const file = path.split(sep).join("/");
+  const text = readFileSync(join(root, path), "utf8");
+  return [...checkSource(file, text), ...checkLayers(file, text)];
+});
+
+for (const { file, line, message } of findings) console.error(`${file}:${line}: ${message}`);
+console.log(`${files.length} source files, ${findings.length} findings`);
+if (findings.length > 0) process.exitCode = 1;
