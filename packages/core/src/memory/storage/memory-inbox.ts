@@ -1,0 +1,112 @@
+import type { Envelope } from "../../message/envelope.ts";
+import type { Claim, ClaimRequest, InboxStore } from "../../ports/inbox-store.ts";
+import { RangeSet } from "../range-set.ts";
+import type { MemoryDatabase } from "./memory-database.ts";
+import type { MemoryParked } from "./memory-parked.ts";
+import { messageLock } from "./memory-parked.ts";
+import type { MemoryTransaction, OpenTransaction } from "./open-transaction.ts";
+import { VersionedTable } from "./versioned-table.ts";
+
+interface Place {
+  /** Names (group, source, incarnation, topic, partition). */
+  readonly lane: string;
+  readonly sequence: number;
+}
+
+interface InboxRecord {
+  readonly name: string;
+  /** `null` for messages without a position, and for those whose position another message has. */
+  readonly place: Place | null;
+  readonly claimedAt: number;
+}
+
+/** What groups have applied, in memory: records by message id, folded into ranges of positions. */
+export class MemoryInbox implements InboxStore<MemoryTransaction> {
+  readonly #database: MemoryDatabase;
+  readonly #parked: MemoryParked;
+  readonly #records = new VersionedTable<string, InboxRecord>();
+  readonly #places = new VersionedTable<string, string>();
+  readonly #folded = new Map<string, RangeSet>();
+
+  constructor(database: MemoryDatabase, parked: MemoryParked) {
+    this.#database = database;
+    this.#parked = parked;
+  }
+
+  async claim(tx: MemoryTransaction, request: ClaimRequest): Promise<Claim> {
+    const open = this.#database.opened(tx);
+    const { group, envelope } = request;
+    const place = placeOf(group, envelope);
+    const name = messageLock(group, envelope.id);
+    if (request.ordered && envelope.key !== null) {
+      await this.#database.locks.take(open, `key ${envelope.topic}/${envelope.key} ${group}`);
+    }
+    await this.#database.locks.take(open, name);
+    if (place !== null) await this.#database.locks.take(open, placeName(place));
+
+    const known = this.#lookUp(open, request, name, place);
+    if (known !== null) return known;
+    const taken = place === null ? undefined : this.#places.read(open, placeName(place));
+    this.#record(open, { name, place: taken === undefined ? place : null, claimedAt: this.#database.now() });
+    return taken === undefined ? "claimed" : "conflict";
+  }
+
+  async unclaim(tx: MemoryTransaction, group: string, messageId: string): Promise<void> {
+    const open = this.#database.opened(tx);
+    const name = messageLock(group, messageId);
+    await this.#database.locks.take(open, name);
+    const record = this.#records.read(open, name);
+    if (record === undefined) return;
+    this.#records.write(open, name, undefined);
+    if (record.place !== null) this.#places.write(open, placeName(record.place), undefined);
+  }
+
+  async fold(olderThanMs: number, limit: number): Promise<number> {
+    const before = this.#database.now() - olderThanMs;
+    const old: InboxRecord[] = [];
+    for (const [, record] of this.#records.entries(null)) {
+      if (old.length === limit) break;
+      if (record.place !== null && record.claimedAt <= before) old.push(record);
+    }
+    for (const record of old) this.#foldOne(record);
+    return old.length;
+  }
+
+  /** What is known about the message; `null` when it may be claimed. */
+  #lookUp(open: OpenTransaction, request: ClaimRequest, name: string, place: Place | null): Claim | null {
+    const { group, envelope, parkedId } = request;
+    if (this.#records.read(open, name) !== undefined) return "duplicate";
+    if (place !== null && this.#folded.get(place.lane)?.has(place.sequence) === true) return "duplicate";
+    const parked = this.#parked.find(open, group, envelope.id);
+    if (parked !== undefined && parked !== parkedId) return "parked";
+    if (request.ordered && this.#parked.holdsUp(open, group, envelope, parkedId)) return "behind";
+    return null;
+  }
+
+  #record(open: OpenTransaction, record: InboxRecord): void {
+    this.#records.write(open, record.name, record);
+    if (record.place !== null) this.#places.write(open, placeName(record.place), record.name);
+  }
+
+  #foldOne({ name, place }: InboxRecord): void {
+    if (place === null) return;
+    const ranges = this.#folded.get(place.lane) ?? new RangeSet();
+    this.#folded.set(place.lane, ranges);
+    ranges.add(place.sequence);
+    this.#records.writeCommitted(name, undefined);
+    this.#places.writeCommitted(placeName(place), undefined);
+  }
+}
+
+function placeOf(group: string, envelope: Envelope): Place | null {
+  const { position, source, topic, partition } = envelope;
+  if (position === null) return null;
+  return {
+    lane: JSON.stringify([group, source, position.incarnation, topic, partition]),
+    sequence: position.sequence,
+  };
+}
+
+function placeName(place: Place): string {
+  return `place ${place.sequence} ${place.lane}`;
+}

@@ -1,0 +1,176 @@
+import type { NewParked, Parked, ParkedReason, ParkedStore } from "../../ports/parked-store.ts";
+import { OUTGOING } from "../../ports/parked-store.ts";
+import type { ParkedChange } from "../../ports/relay-store.ts";
+import type { Envelope } from "../../message/envelope.ts";
+import type { MemoryDatabase } from "./memory-database.ts";
+import type { MemoryDeadLetters } from "./memory-dead-letters.ts";
+import type { MemoryTransaction, OpenTransaction } from "./open-transaction.ts";
+import type { ParkedRow } from "./parked-order.ts";
+import { holdsUpItsKey, orderKey, runnable } from "./parked-order.ts";
+import { VersionedTable } from "./versioned-table.ts";
+
+/** Messages that wait, in memory. `parkedId` is the place in the order of a key, and never changes. */
+export class MemoryParked implements ParkedStore<MemoryTransaction> {
+  readonly #database: MemoryDatabase;
+  readonly #deadLetters: MemoryDeadLetters;
+  readonly #rows = new VersionedTable<number, ParkedRow>();
+  readonly #idOfMessage = new VersionedTable<string, number>();
+  #nextId = 1;
+
+  constructor(database: MemoryDatabase, deadLetters: MemoryDeadLetters) {
+    this.#database = database;
+    this.#deadLetters = deadLetters;
+  }
+
+  async dueOutgoing(limit: number): Promise<{ now: number; parked: readonly Parked[] }> {
+    const now = this.#database.now();
+    return { now, parked: runnable(this.#of(null, OUTGOING), now).slice(0, limit).map(toParked) };
+  }
+
+  async blockedOutgoing(): Promise<ReadonlySet<string>> {
+    const blocked = new Set<string>();
+    for (const row of this.#of(null, OUTGOING)) {
+      const key = orderKey(row);
+      if (key !== null && holdsUpItsKey(row)) blocked.add(key);
+    }
+    return blocked;
+  }
+
+  async park(tx: MemoryTransaction, parked: NewParked): Promise<void> {
+    const open = this.#database.opened(tx);
+    const message = messageLock(parked.group, parked.envelope.id);
+    await this.#database.locks.take(open, message);
+    if (this.#idOfMessage.read(open, message) !== undefined) return;
+    const row = this.#new(parked);
+    await this.#database.locks.take(open, rowLock(row.parkedId));
+    this.#rows.write(open, row.parkedId, row);
+    this.#idOfMessage.write(open, message, row.parkedId);
+  }
+
+  async takeDue(tx: MemoryTransaction, group: string): Promise<Parked | null> {
+    const open = this.#database.opened(tx);
+    for (const row of runnable(this.#of(open, group), this.#database.now())) {
+      if (!this.#database.locks.tryTake(open, rowLock(row.parkedId))) continue;
+      void open.xid;
+      return toParked(row);
+    }
+    return null;
+  }
+
+  async remove(tx: MemoryTransaction, parkedId: number): Promise<void> {
+    const open = this.#database.opened(tx);
+    await this.#database.locks.take(open, rowLock(parkedId));
+    const row = this.#rows.read(open, parkedId);
+    if (row === undefined) return;
+    this.#rows.write(open, parkedId, undefined);
+    this.#idOfMessage.write(open, messageLock(row.group, row.envelope.id), undefined);
+  }
+
+  async again(
+    tx: MemoryTransaction,
+    parkedId: number,
+    change: Parameters<ParkedStore<MemoryTransaction>["again"]>[2],
+  ): Promise<void> {
+    const open = this.#database.opened(tx);
+    await this.#database.locks.take(open, rowLock(parkedId));
+    const row = this.#rows.read(open, parkedId);
+    if (row === undefined) return;
+    const { dueInMs, ...changed } = change;
+    this.#rows.write(open, parkedId, { ...row, ...changed, dueAt: this.#database.now() + dueInMs });
+  }
+
+  async count(limit: number): Promise<readonly { group: string; reason: ParkedReason; count: number }[]> {
+    const counts = new Map<string, { group: string; reason: ParkedReason; count: number }>();
+    let counted = 0;
+    for (const [, { group, reason }] of this.#rows.entries(null)) {
+      if (counted === limit) break;
+      counted += 1;
+      const name = `${reason} ${group}`;
+      counts.set(name, { group, reason, count: (counts.get(name)?.count ?? 0) + 1 });
+    }
+    return [...counts.values()];
+  }
+
+  /** The parked row of a message in its group, as `tx` sees it. */
+  find(tx: OpenTransaction, group: string, messageId: string): number | undefined {
+    return this.#idOfMessage.read(tx, messageLock(group, messageId));
+  }
+
+  /** Whether a parked row before `parkedId` (any row when `null`) holds up the key of `envelope`. */
+  holdsUp(tx: OpenTransaction, group: string, envelope: Envelope, parkedId: number | null): boolean {
+    const key = orderKey({ envelope });
+    if (key === null) return false;
+    for (const [id, row] of this.#rows.entries(tx)) {
+      if (row.group !== group || id >= (parkedId ?? Number.POSITIVE_INFINITY)) continue;
+      if (orderKey(row) === key && holdsUpItsKey(row)) return true;
+    }
+    return false;
+  }
+
+  /** Parks outside of any transaction; a second time for the same message changes nothing. */
+  parkCommitted(parked: NewParked): void {
+    const message = messageLock(parked.group, parked.envelope.id);
+    if (this.#idOfMessage.read(null, message) !== undefined) return;
+    const row = this.#new(parked);
+    this.#rows.writeCommitted(row.parkedId, row);
+    this.#idOfMessage.writeCommitted(message, row.parkedId);
+  }
+
+  /** Applies what the relay decided about one outgoing message; nothing when it is not parked any more. */
+  change(change: ParkedChange, incarnation: string): void {
+    const row = this.#rows.read(null, change.parkedId);
+    if (row === undefined) return;
+    switch (change.kind) {
+      case "position": {
+        const envelope = { ...row.envelope, position: { incarnation, sequence: change.sequence } };
+        return this.#rows.writeCommitted(row.parkedId, { ...row, envelope });
+      }
+      case "again": {
+        const reason = row.reason === "void" ? "void" : "retry";
+        const dueAt = this.#database.now() + change.dueInMs;
+        const { attempts, error } = change;
+        return this.#rows.writeCommitted(row.parkedId, { ...row, reason, attempts, error, dueAt });
+      }
+      case "dead":
+        this.#deadLetters.buryCommitted(change.letter);
+        return this.#drop(row);
+      case "published":
+        return this.#drop(row);
+    }
+  }
+
+  #drop(row: ParkedRow): void {
+    this.#rows.writeCommitted(row.parkedId, undefined);
+    this.#idOfMessage.writeCommitted(messageLock(row.group, row.envelope.id), undefined);
+  }
+
+  #of(tx: OpenTransaction | null, group: string): ParkedRow[] {
+    const rows: ParkedRow[] = [];
+    for (const [, row] of this.#rows.entries(tx)) {
+      if (row.group === group) rows.push(row);
+    }
+    return rows;
+  }
+
+  #new(parked: NewParked): ParkedRow {
+    const { due, ...rest } = parked;
+    const parkedId = this.#nextId;
+    this.#nextId += 1;
+    const parkedAt = this.#database.now();
+    return { ...rest, parkedId, parkedAt, dueAt: "at" in due ? due.at : parkedAt + due.inMs };
+  }
+}
+
+/** The name of the lock under which a message of a group is claimed or parked. */
+export function messageLock(group: string, messageId: string): string {
+  return `message ${messageId} ${group}`;
+}
+
+function rowLock(parkedId: number): string {
+  return `parked ${parkedId}`;
+}
+
+function toParked(row: ParkedRow): Parked {
+  const { dueAt: _dueAt, ...parked } = row;
+  return parked;
+}

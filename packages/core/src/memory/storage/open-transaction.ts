@@ -1,0 +1,131 @@
+import { WaybillError } from "../../errors/waybill-error.ts";
+import type { MemoryDatabase } from "./memory-database.ts";
+
+/**
+ * A transaction of the memory storage, with a small table of its own for the rows of tests and simulations. What it
+ * writes exists for others if and only if it commits. Values are not copied: treat them as immutable.
+ */
+export interface MemoryTransaction {
+  /** What is committed now, or what this transaction wrote. `undefined` when there is nothing. */
+  get(key: string): Promise<unknown>;
+  /** Writes, waiting for another open transaction that wrote the same key. `undefined` deletes. */
+  set(key: string, value: unknown): Promise<void>;
+  /** Like `UPDATE … SET value = change(value)`: waits for other writers of the key, then reads what is newest. */
+  update<T>(key: string, change: (value: unknown) => T): Promise<T>;
+}
+
+/** A table that takes part in transactions. */
+export interface Participant {
+  /** Makes what `tx` wrote visible to all. */
+  commit(tx: OpenTransaction): void;
+  forget(tx: OpenTransaction): void;
+}
+
+/** The inside of a `MemoryTransaction`: its id, its undo journal and what waits for its end. */
+export class OpenTransaction implements MemoryTransaction {
+  readonly database: MemoryDatabase;
+  readonly #participants = new Set<Participant>();
+  readonly #undo: (() => void)[] = [];
+  readonly #ending: (() => void)[] = [];
+  readonly #afterCommit: (() => void)[] = [];
+  #xid: number | null = null;
+  #open = true;
+
+  constructor(database: MemoryDatabase) {
+    this.database = database;
+  }
+
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
+  /** The transaction's id, taken at its first write. */
+  get xid(): number {
+    this.assertOpen();
+    this.#xid ??= this.database.startXid();
+    return this.#xid;
+  }
+
+  /** @throws WaybillError `NOT_IN_TRANSACTION` when it has ended. */
+  assertOpen(): void {
+    if (this.#open) return;
+    throw new WaybillError(
+      "NOT_IN_TRANSACTION",
+      "The transaction has ended. Await everything that uses it before it commits.",
+    );
+  }
+
+  async get(key: string): Promise<unknown> {
+    this.assertOpen();
+    return this.database.rows.read(this, key);
+  }
+
+  async set(key: string, value: unknown): Promise<void> {
+    await this.update(key, () => value);
+  }
+
+  async update<T>(key: string, change: (value: unknown) => T): Promise<T> {
+    this.assertOpen();
+    await this.database.locks.take(this, `row ${key}`);
+    const value = change(this.database.rows.read(this, key));
+    this.database.rows.write(this, key, value);
+    return value;
+  }
+
+  /** Lets a table take part in the end of this transaction. A table takes part when it is written. */
+  enlist(participant: Participant): void {
+    void this.xid;
+    this.#participants.add(participant);
+  }
+
+  /** Runs when the newest writes are undone, newest first. */
+  onUndo(action: () => void): void {
+    this.#undo.push(action);
+  }
+
+  /** Runs when it has committed or rolled back. */
+  onEnd(action: () => void): void {
+    this.#ending.push(action);
+  }
+
+  onCommitted(action: () => void): void {
+    this.#afterCommit.push(action);
+  }
+
+  /** A mark to roll back to. */
+  mark(): number {
+    this.assertOpen();
+    return this.#undo.length;
+  }
+
+  rollbackTo(mark: number): void {
+    while (this.#undo.length > mark) this.#undo.pop()?.();
+  }
+
+  commit(): void {
+    for (const participant of this.#participants) participant.commit(this);
+    this.#end();
+    for (const action of this.#afterCommit) ignoreErrors(action);
+  }
+
+  rollback(): void {
+    this.rollbackTo(0);
+    this.#end();
+  }
+
+  #end(): void {
+    this.#open = false;
+    for (const participant of this.#participants) participant.forget(this);
+    if (this.#xid !== null) this.database.endXid(this.#xid);
+    for (const action of this.#ending) action();
+  }
+}
+
+/** What follows a commit is a hint; its failure must not look like a failed commit. */
+function ignoreErrors(action: () => void): void {
+  try {
+    action();
+  } catch {
+    return;
+  }
+}
