@@ -1,0 +1,10 @@
+// Run by `npm run lock` after a change of dependencies: makes package-lock.json complete for all platforms.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { completeLock, missingPlatformPackages, type Lock } from "./platform-packages.ts";
+
+const path = join(import.meta.dirname, "..", "package-lock.json");
+const lock = JSON.parse(readFileSync(path, "utf8")) as Lock;
+const missing = missingPlatformPackages(lock);
+if (missing.length > 0) writeFileSync(path, `${JSON.stringify(completeLock(lock), undefined, 2)}\n`);
+console.log(`package-lock.json: ${missing.length} platform packages added`);
