@@ -1,0 +1,147 @@
+import { WaybillError } from "../errors/waybill-error.ts";
+import type { HandledPayloadOf, Topic } from "../message/topic.ts";
+import { parseOptions } from "../options/parse-options.ts";
+import type { Outbox } from "../outbox/create-outbox.ts";
+import type { Broker, Delivery, Subscription, Verdict } from "../ports/broker.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { EventListener } from "../ports/events.ts";
+import type { Random } from "../ports/random.ts";
+import type { Storage } from "../ports/storage.ts";
+import { exponential } from "../retry/retry-policy.ts";
+import { systemClock } from "../system/system-clock.ts";
+import { systemRandom } from "../system/system-random.ts";
+import type { ApplyParts } from "./apply-message.ts";
+import { consumerOptionsSchema, type ConsumerOptions } from "./consumer-options.ts";
+import type { Handler, HandlerContext, HandlerOptions, Registration } from "./handler.ts";
+import { createLanes } from "./lanes.ts";
+import { messageRunner, type MessageRunner } from "./message-runner.ts";
+
+const DEFAULT_RETRY = exponential({ firstMs: 200, factor: 2, maxMs: 60_000, attempts: 12 });
+
+/** The consumer side of one group: every message of its topics is applied once. */
+export interface Consumer<Tx> {
+  readonly group: string;
+  readonly topics: readonly Topic[];
+  /**
+   * Handles a topic. The inbox record, what the handler writes through `tx` and what it sends commit together, once,
+   * however often the message is delivered.
+   *
+   * @throws WaybillError `OPTIONS_INVALID` when the topic has a handler already or the consumer has started
+   */
+  on<T extends Topic>(
+    topic: T,
+    handler: (payload: HandledPayloadOf<T>, context: HandlerContext<Tx>) => Promise<void> | void,
+    options?: HandlerOptions<Tx, T>,
+  ): this;
+  /** Declares the group and takes deliveries. @throws what the broker throws */
+  start(): Promise<void>;
+  /** Runs what the group parked and is due now, at most a few hundred messages. Answers how many it ran. */
+  runParked(): Promise<number>;
+  /** No further deliveries until `resume`. */
+  pause(): void;
+  resume(): void;
+  /** Finishes what is in work, for at most `deadlineMs`; the rest goes back to the broker. */
+  stop(options?: { readonly deadlineMs: number }): Promise<void>;
+}
+
+export interface ConsumerParts<Tx> {
+  readonly group: string;
+  /** The own source. */
+  readonly source: string;
+  readonly storage: Storage<Tx>;
+  readonly broker: Broker;
+  /** Sends what handlers send. */
+  readonly outbox: Outbox<Tx>;
+  readonly options?: ConsumerOptions;
+  readonly onEvent?: EventListener;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+/** Makes a consumer of one group. It takes no message until `start`. */
+export function createConsumer<Tx>(parts: ConsumerParts<Tx>): Consumer<Tx> {
+  return new GroupConsumer(parts);
+}
+
+class GroupConsumer<Tx> implements Consumer<Tx> {
+  readonly group: string;
+  readonly #parts: ConsumerParts<Tx>;
+  readonly #options;
+  readonly #registrations = new Map<string, Registration<Tx>>();
+  readonly #runner: MessageRunner;
+  #subscription: Subscription | null = null;
+
+  constructor(parts: ConsumerParts<Tx>) {
+    const { clock = systemClock, random = systemRandom, onEvent = () => undefined } = parts;
+    this.group = parts.group;
+    this.#parts = parts;
+    this.#options = parseOptions("createConsumer", consumerOptionsSchema, parts.options ?? {});
+    const apply: ApplyParts<Tx> = {
+      group: parts.group,
+      storage: parts.storage,
+      outbox: parts.outbox,
+      registrations: this.#registrations,
+      trusted: new Set(this.#options.trustedSources ?? [parts.source]),
+      options: this.#options,
+      random,
+    };
+    this.#runner = messageRunner(apply, clock, onEvent);
+  }
+
+  get topics(): readonly Topic[] {
+    return [...this.#registrations.values()].map(({ topic }) => topic);
+  }
+
+  on<T extends Topic>(topic: T, handler: Handler<Tx, T>, options: HandlerOptions<Tx, T> = {}): this {
+    if (this.#subscription !== null) throw this.#refused(`is running; register ${topic.name} before start`);
+    if (this.#registrations.has(topic.name)) throw this.#refused(`has a handler for ${topic.name} already`);
+    const registration: Registration<Tx, T> = {
+      topic,
+      handle: handler,
+      retry: options.retry ?? DEFAULT_RETRY,
+      compensate: options.compensate ?? null,
+    };
+    // A registration is only ever used with payloads decoded by its own topic.
+    this.#registrations.set(topic.name, registration as unknown as Registration<Tx>);
+    return this;
+  }
+
+  async start(): Promise<void> {
+    if (this.#subscription !== null) return;
+    const { broker } = this.#parts;
+    const topics = [...this.#registrations.keys()];
+    if (topics.length === 0) throw this.#refused("handles no topic; call on(topic, handler) first");
+    await broker.declareGroup(this.group, topics);
+    const lanes = createLanes(this.#options.concurrency);
+    const deliver = ({ envelope }: Delivery): Promise<Verdict> =>
+      lanes.run(`${envelope.topic}/${envelope.partition}`, () => this.#runner.deliver(envelope));
+    this.#subscription = await broker.subscribe(
+      { group: this.group, topics, prefetch: this.#options.prefetch },
+      deliver,
+    );
+  }
+
+  runParked(): Promise<number> {
+    return this.#runner.runParked();
+  }
+
+  pause(): void {
+    this.#subscription?.pause();
+  }
+
+  resume(): void {
+    this.#subscription?.resume();
+  }
+
+  async stop(options: { readonly deadlineMs: number } = { deadlineMs: 10_000 }): Promise<void> {
+    const subscription = this.#subscription;
+    this.#subscription = null;
+    const parked = this.#runner.stop();
+    await subscription?.close(options);
+    await parked;
+  }
+
+  #refused(detail: string): WaybillError {
+    return new WaybillError("OPTIONS_INVALID", `Consumer ${this.group} ${detail}.`);
+  }
+}

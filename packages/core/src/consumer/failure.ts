@@ -1,0 +1,44 @@
+import { toError } from "../errors/describe-error.ts";
+import { RetryLater, Unprocessable } from "../errors/handler-errors.ts";
+import { isWaybillError } from "../errors/waybill-error.ts";
+import type { RetryPolicy } from "../retry/retry-policy.ts";
+
+/**
+ * What follows from a failed attempt.
+ *
+ * | decision      | for                                                          | the attempt counts |
+ * |---------------|--------------------------------------------------------------|--------------------|
+ * | `unavailable` | the group's own database is away                             | no                 |
+ * | `again`       | the policy says at once                                      | yes                |
+ * | `later`       | the policy says later, or the handler threw `RetryLater`     | yes                |
+ * | `unknown`     | nobody here knows the topic or version                       | no                 |
+ * | `give-up`     | attempts used up, unreadable, or the handler threw `Unprocessable` | yes          |
+ */
+export type Decision =
+  | { readonly kind: "unavailable"; readonly error: Error }
+  | { readonly kind: "again"; readonly error: Error }
+  | { readonly kind: "later"; readonly delayMs: number; readonly error: Error }
+  | { readonly kind: "unknown"; readonly error: Error }
+  | { readonly kind: "give-up"; readonly reason: string; readonly error: Error };
+
+/** Decides after `failed` failed attempts, this one included. */
+export function decide(thrown: unknown, failed: number, retry: RetryPolicy, fraction: number): Decision {
+  const error = toError(thrown);
+  if (isStorageTrouble(error)) return { kind: "unavailable", error };
+  if (isWaybillError(error, "VERSION_UNSUPPORTED") || isWaybillError(error, "TOPIC_UNHANDLED")) {
+    return { kind: "unknown", error };
+  }
+  if (error instanceof Unprocessable || error.name === "Unprocessable") {
+    return { kind: "give-up", reason: "Unprocessable", error };
+  }
+  if (isWaybillError(error, "PAYLOAD_UNREADABLE")) return { kind: "give-up", reason: error.code, error };
+  const delayMs = retry.delayMs(failed, fraction);
+  if (delayMs === null) return { kind: "give-up", reason: "attempts used up", error };
+  if (error instanceof RetryLater) return { kind: "later", delayMs: error.afterMs, error };
+  return delayMs === 0 ? { kind: "again", error } : { kind: "later", delayMs, error };
+}
+
+/** The database is away or the outcome of a commit unknown: nothing that the message or its handler did. */
+export function isStorageTrouble(error: unknown): boolean {
+  return isWaybillError(error, "STORAGE_UNAVAILABLE") || isWaybillError(error, "COMMIT_UNKNOWN");
+}

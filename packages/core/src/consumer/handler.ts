@@ -1,0 +1,52 @@
+import type { Envelope } from "../message/envelope.ts";
+import type { HandledPayloadOf, PayloadOf, Topic } from "../message/topic.ts";
+import type { SendOptions } from "../outbox/send-options.ts";
+import type { SentMessage } from "../outbox/create-outbox.ts";
+import type { RetryPolicy } from "../retry/retry-policy.ts";
+
+/** What a handler works with, besides the payload. */
+export interface HandlerContext<Tx> {
+  /** The transaction that holds the inbox record: what is written here commits together with it, once. */
+  readonly tx: Tx;
+  /** Sends in the same transaction; trace and conversation of the handled message are passed on. */
+  readonly send: <T extends Topic>(
+    topic: T,
+    payload: PayloadOf<T>,
+    options?: SendOptions,
+  ) => Promise<SentMessage>;
+  readonly sendMany: <T extends Topic>(
+    topic: T,
+    payloads: readonly PayloadOf<T>[],
+    options?: SendOptions,
+  ) => Promise<readonly SentMessage[]>;
+  /** The message itself: id, headers, position, raw payload. */
+  readonly message: Envelope;
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+}
+
+/** Handles one message. What it writes through `tx` and sends happens once, if it resolves; never, if it rejects. */
+export type Handler<Tx, T extends Topic> = (
+  payload: HandledPayloadOf<T>,
+  context: HandlerContext<Tx>,
+) => Promise<void> | void;
+
+/** Undoes or answers a step that finally failed, in one transaction with the dead letter. */
+export type Compensation<Tx, T extends Topic> = (
+  payload: HandledPayloadOf<T>,
+  context: HandlerContext<Tx> & { readonly error: Error },
+) => Promise<void> | void;
+
+export interface HandlerOptions<Tx, T extends Topic> {
+  /** When a failed message runs again. Default: 12 attempts, the pauses growing from 200 ms to 60 s. */
+  readonly retry?: RetryPolicy;
+  readonly compensate?: Compensation<Tx, T>;
+}
+
+/** A topic with what a group does for it. */
+export interface Registration<Tx, T extends Topic = Topic> {
+  readonly topic: T;
+  readonly handle: Handler<Tx, T>;
+  readonly retry: RetryPolicy;
+  readonly compensate: Compensation<Tx, T> | null;
+}

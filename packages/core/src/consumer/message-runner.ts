@@ -1,0 +1,110 @@
+import { toError } from "../errors/describe-error.ts";
+import type { Envelope } from "../message/envelope.ts";
+import type { Verdict } from "../ports/broker.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { EventListener } from "../ports/events.ts";
+import type { Parked } from "../ports/parked-store.ts";
+import { exponential } from "../retry/retry-policy.ts";
+import { applyMessage, type Applied, type ApplyParts, type Work } from "./apply-message.ts";
+import { decide, isStorageTrouble } from "./failure.ts";
+
+const PARKED_RUN_MAX = 500;
+const PAUSE_FIRST_MS = 50;
+const FALLBACK_RETRY = exponential({ firstMs: 1_000, maxMs: 60_000, attempts: 12 });
+
+/** Gives every message its transaction, and waits out a database that is away. */
+export interface MessageRunner {
+  /** Resolves to `ack` once the group's decision about the message has committed; to `requeue` only when stopping. */
+  deliver(envelope: Envelope): Promise<Verdict>;
+  /** Runs the group's due parked messages. Answers how many. */
+  runParked(): Promise<number>;
+  /** No new attempt starts. Resolves when parked messages in work are done. */
+  stop(): Promise<void>;
+}
+
+export function messageRunner<Tx>(parts: ApplyParts<Tx>, clock: Clock, emit: EventListener): MessageRunner {
+  const { group, storage } = parts;
+  const stopping = new AbortController();
+  let running: Promise<number> | null = null;
+
+  /** What follows when not the handler but its whole transaction failed, at COMMIT for instance. */
+  function afterFailure(thrown: unknown, work: Work): Work {
+    const failed = work.failed + 1;
+    const retry = parts.registrations.get(work.envelope.topic)?.retry ?? FALLBACK_RETRY;
+    const decision = decide(thrown, failed, retry, parts.random.fraction());
+    return { ...work, failed, decision: decision.kind === "again" ? null : decision };
+  }
+
+  async function pause(failures: number, thrown: unknown): Promise<void> {
+    const longest = Math.min(parts.options.pauseMaxMs, PAUSE_FIRST_MS * 2 ** Math.min(failures, 16));
+    const retryInMs = Math.round(longest * (1 - 0.2 * parts.random.fraction()));
+    emit({ type: "consumer.waiting", level: "warn", group, retryInMs, error: toError(thrown) });
+    await clock.sleep(retryInMs, stopping.signal);
+  }
+
+  async function deliver(envelope: Envelope): Promise<Verdict> {
+    let work: Work = { envelope, parked: null, failed: 0, decision: null };
+    for (let failures = 0; !stopping.signal.aborted;) {
+      const current = work;
+      try {
+        emit(await storage.transaction((tx) => applyMessage(tx, current, parts)));
+        return { kind: "ack" };
+      } catch (thrown) {
+        if (isStorageTrouble(thrown)) {
+          await pause(failures, thrown);
+          failures += 1;
+        } else if (current.decision !== null) {
+          // Even recording the failure failed: only time can help.
+          await pause(failures, thrown);
+          failures += 1;
+        } else {
+          work = afterFailure(thrown, current);
+        }
+      }
+    }
+    return { kind: "requeue" };
+  }
+
+  /** Runs one due message; `null` when none is due. */
+  async function runOneParked(): Promise<Applied | null> {
+    let taken: Parked | null = null;
+    try {
+      return await storage.transaction(async (tx) => {
+        taken = await storage.parked.takeDue(tx, group);
+        return taken === null ? null : applyMessage(tx, workOf(taken), parts);
+      });
+    } catch (thrown) {
+      const parked = taken as Parked | null;
+      if (parked === null || isStorageTrouble(thrown)) throw thrown;
+      const work = afterFailure(thrown, workOf(parked));
+      const decision = work.decision ?? { kind: "later" as const, delayMs: 1_000, error: toError(thrown) };
+      return await storage.transaction((tx) => applyMessage(tx, { ...work, decision }, parts));
+    }
+  }
+
+  async function runDue(): Promise<number> {
+    for (let ran = 0; ran < PARKED_RUN_MAX; ran += 1) {
+      if (stopping.signal.aborted) return ran;
+      const applied = await runOneParked();
+      if (applied === null) return ran;
+      emit(applied);
+    }
+    return PARKED_RUN_MAX;
+  }
+
+  return {
+    deliver,
+    runParked() {
+      running ??= runDue().finally(() => (running = null));
+      return running;
+    },
+    async stop() {
+      stopping.abort();
+      await running?.catch(() => undefined);
+    },
+  };
+}
+
+function workOf(parked: Parked): Work {
+  return { envelope: parked.envelope, parked, failed: parked.attempts, decision: null };
+}

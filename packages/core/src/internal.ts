@@ -1,0 +1,1 @@
+export { messageIds } from "./message/message-id.ts";

@@ -1,0 +1,151 @@
+import type { z } from "zod";
+import { WaybillError } from "../errors/waybill-error.ts";
+import type { Envelope } from "../message/envelope.ts";
+import { newHeaders } from "../message/headers.ts";
+import { messageIds } from "../message/message-id.ts";
+import { partitionOf } from "../message/partition.ts";
+import { encodePayload, JSON_CONTENT } from "../message/payload.ts";
+import type { PayloadOf, Topic } from "../message/topic.ts";
+import { parseOptions } from "../options/parse-options.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { NewMessage } from "../ports/outbox-store.ts";
+import type { Random } from "../ports/random.ts";
+import type { Storage, StorageSettings } from "../ports/storage.ts";
+import { systemClock } from "../system/system-clock.ts";
+import { systemRandom } from "../system/system-random.ts";
+import { DEFAULT_SEND_OPTIONS, sendOptionsSchema, type SendOptions } from "./send-options.ts";
+
+/** Messages of one `sendMany`, which travel in one statement. */
+export const SEND_MANY_MAX = 10_000;
+
+/** What was recorded. It exists if and only if the transaction commits. */
+export interface SentMessage {
+  /** UUIDv7, the same on every copy of the message. */
+  readonly id: string;
+}
+
+/** The producer side: records messages in the caller's transaction. */
+export interface Outbox<Tx> {
+  /**
+   * Records one message: it is delivered if and only if `tx` commits.
+   *
+   * @throws WaybillError `NOT_IN_TRANSACTION`, `PAYLOAD_INVALID`, `OPTIONS_INVALID`, or what `Storage.check` throws.
+   * Nothing has been recorded then; an error of the database leaves `tx` to be rolled back.
+   */
+  send<T extends Topic>(tx: Tx, topic: T, payload: PayloadOf<T>, options?: SendOptions): Promise<SentMessage>;
+  /** Records many messages of one topic in one statement, in this order: all or none. */
+  sendMany<T extends Topic>(
+    tx: Tx,
+    topic: T,
+    payloads: readonly PayloadOf<T>[],
+    options?: SendOptions,
+  ): Promise<readonly SentMessage[]>;
+  /** The same outbox for what a handler sends while it handles `cause`: trace and conversation are passed on. */
+  inReplyTo(cause: Envelope): Pick<Outbox<Tx>, "send" | "sendMany">;
+}
+
+export interface OutboxParts<Tx> {
+  readonly source: string;
+  readonly storage: Pick<Storage<Tx>, "outbox">;
+  /** Called after a transaction that sent something committed, where the storage can tell. */
+  readonly afterCommit?: () => void;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+/** Makes the producer side of a source. */
+export function createOutbox<Tx>(parts: OutboxParts<Tx>): Outbox<Tx> {
+  const { source, storage, afterCommit, clock = systemClock, random = systemRandom } = parts;
+  const store = storage.outbox;
+  const nextId = messageIds(clock, random);
+
+  async function record<T extends Topic>(
+    tx: Tx,
+    topic: T,
+    payloads: readonly PayloadOf<T>[],
+    given: SendOptions | undefined,
+    cause: Envelope | null,
+  ): Promise<SentMessage[]> {
+    store.assertTransaction(tx);
+    const options =
+      given === undefined ? DEFAULT_SEND_OPTIONS : parseOptions("send", sendOptionsSchema, given);
+    if (payloads.length > SEND_MANY_MAX) {
+      throw new WaybillError(
+        "OPTIONS_INVALID",
+        `sendMany: ${payloads.length} messages; at most ${SEND_MANY_MAX} in one call.`,
+      );
+    }
+    const headers = newHeaders(options.headers, cause);
+    const encoded = await Promise.all(payloads.map((payload) => encodePayload(topic, payload)));
+    const settings = await store.settings(tx, source);
+    const messages = payloads.map((payload, index) =>
+      newMessage(
+        nextId(),
+        topic,
+        topic.keyOf(payload),
+        encoded[index] ?? new Uint8Array(),
+        headers,
+        options,
+        settings,
+      ),
+    );
+    if (messages.length === 0) return [];
+    if (options.serialize) await store.lockKeys(tx, distinctKeys(messages));
+    await store.append(tx, messages);
+    if (afterCommit !== undefined) store.afterCommit(tx, afterCommit);
+    return messages.map(({ id }) => ({ id }));
+  }
+
+  function sender(cause: Envelope | null): Pick<Outbox<Tx>, "send" | "sendMany"> {
+    return {
+      async send(tx, topic, payload, options) {
+        const [sent] = await record(tx, topic, [payload], options, cause);
+        if (sent === undefined) throw new Error("send recorded nothing");
+        return sent;
+      },
+      sendMany: (tx, topic, payloads, options) => record(tx, topic, payloads, options, cause),
+    };
+  }
+
+  return { ...sender(null), inReplyTo: sender };
+}
+
+function newMessage(
+  id: string,
+  topic: Topic,
+  key: string | null,
+  payload: Uint8Array,
+  headers: Readonly<Record<string, string>>,
+  options: z.output<typeof sendOptionsSchema>,
+  settings: StorageSettings,
+): NewMessage {
+  return {
+    id,
+    topic: topic.name,
+    version: topic.version,
+    key: checkedKey(topic, key),
+    partition: partitionOf(key, id, settings.partitions),
+    headers,
+    contentType: JSON_CONTENT,
+    payload,
+    deliverAt: options.deliverAt?.getTime() ?? null,
+    deliverInMs: options.delayMs ?? null,
+    expiresAt: options.expiresAt?.getTime() ?? null,
+  };
+}
+
+function checkedKey(topic: Topic, key: string | null): string | null {
+  if (key === null || (typeof key === "string" && key.length > 0 && key.length <= 512)) return key;
+  throw new WaybillError(
+    "PAYLOAD_INVALID",
+    `Topic ${topic.name}: its key must be text of 1 to 512 characters, not ${JSON.stringify(key)}.`,
+  );
+}
+
+function distinctKeys(messages: readonly NewMessage[]): { topic: string; key: string }[] {
+  const keys = new Map<string, { topic: string; key: string }>();
+  for (const { topic, key } of messages) {
+    if (key !== null) keys.set(key, { topic, key });
+  }
+  return [...keys.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+}

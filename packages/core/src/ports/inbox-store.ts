@@ -1,0 +1,36 @@
+import type { Envelope } from "../message/envelope.ts";
+
+/**
+ * What the inbox answers to a claim.
+ *
+ * | answer      | meaning                                                                               |
+ * |-------------|---------------------------------------------------------------------------------------|
+ * | `claimed`   | first time: the record stands if the transaction commits                              |
+ * | `conflict`  | claimed by its id, but its position is known with another id: somebody should look    |
+ * | `duplicate` | the group applied it before                                                           |
+ * | `parked`    | the group parked it before, and will run it from there                                |
+ * | `behind`    | an earlier message of its key is parked; nothing was recorded                         |
+ */
+export type Claim = "claimed" | "conflict" | "duplicate" | "parked" | "behind";
+
+export interface ClaimRequest {
+  readonly group: string;
+  readonly envelope: Envelope;
+  /**
+   * `true` in `blocking` order: takes the lock of (group, topic, key) until the transaction ends, and answers
+   * `behind` when an earlier message of the key is parked.
+   */
+  readonly ordered: boolean;
+  /** The parked row that is being run now, which is no reason to wait. */
+  readonly parkedId: number | null;
+}
+
+/** The record that a group has applied a message. */
+export interface InboxStore<Tx> {
+  /** Records that the group applies this message in `tx`. Concurrent claims of one message wait for each other. */
+  claim(tx: Tx, request: ClaimRequest): Promise<Claim>;
+  /** Takes a claim back within its transaction, because the message was not applied but parked. */
+  unclaim(tx: Tx, group: string, messageId: string): Promise<void>;
+  /** Moves records older than `olderThanMs` into ranges of positions, at most `limit`; answers how many. */
+  fold(olderThanMs: number, limit: number): Promise<number>;
+}

@@ -1,0 +1,92 @@
+import type { Envelope } from "../message/envelope.ts";
+import type { OrderMode } from "../message/topic.ts";
+
+/** The `group` of messages that wait to be published by the relay. */
+export const OUTGOING = "";
+
+/**
+ * Why a message waits.
+ *
+ * | reason    | waits for                                        | later ones of its key, in `blocking` order |
+ * |-----------|--------------------------------------------------|--------------------------------------------|
+ * | `delayed` | its time                                         | pass                                       |
+ * | `retry`   | its next attempt                                 | wait                                       |
+ * | `behind`  | an earlier one of its key, then runs at once     | wait                                       |
+ * | `unknown` | a process that knows its topic and version       | wait                                       |
+ * | `void`    | the announcement that its position stays empty   | pass                                       |
+ */
+export type ParkedReason = "delayed" | "retry" | "behind" | "unknown" | "void";
+
+/** What runs when a parked message of a group is due. */
+export type ParkedStage = "handle" | "compensate";
+
+/** A message that is about to be parked. */
+export interface NewParked {
+  /** Consumer group, or `OUTGOING`. */
+  readonly group: string;
+  readonly envelope: Envelope;
+  readonly reason: ParkedReason;
+  readonly stage: ParkedStage;
+  readonly order: OrderMode;
+  /** Failed attempts so far. */
+  readonly attempts: number;
+  /** Due at this time by the database's clock (milliseconds since the epoch), or after this many milliseconds. */
+  readonly due: { readonly at: number } | { readonly inMs: number };
+  /** What went wrong last, for a person. */
+  readonly error: string | null;
+  /** Outgoing messages that were never published may expire. Milliseconds since the epoch. */
+  readonly expiresAt: number | null;
+}
+
+/** A message that waits. */
+export interface Parked {
+  readonly parkedId: number;
+  readonly group: string;
+  readonly envelope: Envelope;
+  readonly reason: ParkedReason;
+  readonly stage: ParkedStage;
+  readonly order: OrderMode;
+  readonly attempts: number;
+  readonly error: string | null;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number | null;
+  /** When it was parked first, milliseconds since the epoch. */
+  readonly parkedAt: number;
+}
+
+/** Messages that wait outside the hot path: in the group's own order per key, unique per (group, message). */
+export interface ParkedStore<Tx> {
+  /**
+   * Outgoing messages that are due now, expired ones included, in the order in which they were parked, only the first
+   * of each (topic, key) that is in `blocking` order.
+   */
+  dueOutgoing(limit: number): Promise<{ readonly now: number; readonly parked: readonly Parked[] }>;
+  /** The `topic/key` of every outgoing message behind which later ones of its key must wait. */
+  blockedOutgoing(): Promise<ReadonlySet<string>>;
+
+  /** Parks a message of a group; a second time for the same (group, message) changes nothing. */
+  park(tx: Tx, parked: NewParked): Promise<void>;
+  /**
+   * Locks the next due message of `group` that may run (first of its key in `blocking` order, not locked by another
+   * process) until `tx` ends. Answers `null` when nothing is due.
+   */
+  takeDue(tx: Tx, group: string): Promise<Parked | null>;
+  /** It ran, or became a dead letter. */
+  remove(tx: Tx, parkedId: number): Promise<void>;
+  /** It failed once more, and waits again at its old place of its key. */
+  again(
+    tx: Tx,
+    parkedId: number,
+    change: {
+      readonly stage: ParkedStage;
+      readonly reason: ParkedReason;
+      readonly attempts: number;
+      readonly dueInMs: number;
+      readonly error: string;
+    },
+  ): Promise<void>;
+  /** How many wait, by group and reason. Bounded work: counts at most `limit` rows. */
+  count(
+    limit: number,
+  ): Promise<readonly { readonly group: string; readonly reason: ParkedReason; readonly count: number }[]>;
+}

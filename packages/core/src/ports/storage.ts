@@ -1,0 +1,45 @@
+import type { DeadLetterStore } from "./dead-letter-store.ts";
+import type { InboxStore } from "./inbox-store.ts";
+import type { JobStore } from "./job-store.ts";
+import type { OutboxStore } from "./outbox-store.ts";
+import type { ParkedStore } from "./parked-store.ts";
+import type { RelayStore } from "./relay-store.ts";
+
+/** What a source fixed when its schema was created. */
+export interface StorageSettings {
+  readonly source: string;
+  readonly partitions: number;
+}
+
+/**
+ * The port to the user's database. It owns transactions and hands out the parts. All methods that take a `tx` work
+ * inside that transaction and nowhere else; all others are transactions of their own.
+ *
+ * Methods throw `STORAGE_UNAVAILABLE` (retryable) when the database cannot be reached and `STORAGE_FAILED` when it
+ * refused a statement, the driver's error as `cause`.
+ */
+export interface Storage<Tx> extends AsyncDisposable {
+  readonly name: string;
+  readonly outbox: OutboxStore<Tx>;
+  readonly relay: RelayStore;
+  readonly parked: ParkedStore<Tx>;
+  readonly inbox: InboxStore<Tx>;
+  readonly deadLetters: DeadLetterStore<Tx>;
+  readonly jobs: JobStore;
+  /**
+   * Checks that the database can serve this source: reachable, migrated, owned by `source`, safe settings.
+   *
+   * @throws WaybillError `STORAGE_UNAVAILABLE`, `MIGRATIONS_MISSING`, `MIGRATIONS_OUTDATED`, `SOURCE_MISMATCH`,
+   * `SCHEMA_UNSAFE`; each says what to do.
+   */
+  check(source: string): Promise<StorageSettings>;
+  /**
+   * Runs `work` in a transaction of the storage's own at READ COMMITTED: committed when it resolves, rolled back
+   * when it rejects.
+   *
+   * @throws WaybillError `COMMIT_UNKNOWN` when the connection was lost during COMMIT: the effects may or may not exist.
+   */
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Runs `work` in a savepoint of `tx`: when it rejects, its effects are undone and `tx` remains usable. */
+  savepoint<T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T>;
+}

@@ -1,0 +1,72 @@
+import type { OutboxRow, OutboxStore, Snapshot } from "../ports/outbox-store.ts";
+import type { OpenWindow, Progress } from "../ports/relay-store.ts";
+
+/** Some rows of a window, and where the cursor stands before and after them. */
+export interface Chunk {
+  readonly rows: readonly OutboxRow[];
+  /** The window with `lastRowId` before the chunk. */
+  readonly window: OpenWindow;
+  /** The chunk is the first of a window that no progress names yet. */
+  readonly opensWindow: boolean;
+  /** Where the cursor stands once the chunk is settled. */
+  readonly after: { readonly from: Snapshot; readonly window: OpenWindow | null };
+}
+
+/** Reads the outbox chunk by chunk, each row once. Moves in memory only; what is durable is the relay's business. */
+export interface ChunkReader {
+  /** The next chunk, or `null` when nothing new is visible. One query. */
+  next(): Promise<Chunk | null>;
+  /** Where the cursor stands in memory when the last answer was `null`. */
+  readonly from: Snapshot;
+}
+
+/** The database that answered is not the one that the cursor was made in. */
+export class ServerChanged extends Error {
+  override readonly name = "ServerChanged";
+}
+
+/** A reader that goes on where `progress` stopped. */
+export function chunkReader(
+  store: Pick<OutboxStore<never>, "openWindow" | "readWindow">,
+  progress: Progress,
+  rowsMax: number,
+): ChunkReader {
+  let from = progress.from;
+  let window = progress.window;
+  let server: string | null = null;
+
+  function chunkOf(rows: readonly OutboxRow[], current: OpenWindow, opensWindow: boolean): Chunk | null {
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < rowsMax) {
+      from = current.to;
+      window = null;
+    } else {
+      window = { ...current, lastRowId: last.rowId };
+    }
+    if (last === undefined) return null;
+    return { rows, window: current, opensWindow, after: { from, window } };
+  }
+
+  async function open(): Promise<Chunk | null> {
+    const opened = await store.openWindow(from, rowsMax);
+    if (server !== null && opened.server !== server) {
+      throw new ServerChanged(
+        "The database server was restarted or replaced; the relay starts its term anew.",
+      );
+    }
+    server = opened.server;
+    return chunkOf(opened.rows, { from, to: opened.to, now: opened.now, lastRowId: 0 }, true);
+  }
+
+  return {
+    get from() {
+      return from;
+    },
+    async next() {
+      if (window === null) return open();
+      const current = window;
+      const rows = await store.readWindow(current, current.lastRowId, rowsMax);
+      return chunkOf(rows, current, false) ?? open();
+    },
+  };
+}

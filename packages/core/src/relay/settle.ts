@@ -1,0 +1,106 @@
+import { describeError, errorWithStack } from "../errors/describe-error.ts";
+import type { Envelope } from "../message/envelope.ts";
+import { SYSTEM_HEADERS } from "../message/wire.ts";
+import type { NewDeadLetter } from "../ports/dead-letter-store.ts";
+import type { OutboxRow } from "../ports/outbox-store.ts";
+import { OUTGOING, type NewParked } from "../ports/parked-store.ts";
+import type { RetryPolicy } from "../retry/retry-policy.ts";
+import type { OrderOf } from "./key-order.ts";
+import type { Refusal } from "./publish-in-order.ts";
+
+/** What decides about messages that could not be published. */
+export interface SettleRules {
+  readonly retry: RetryPolicy;
+  readonly orderOf: OrderOf;
+  readonly fraction: () => number;
+}
+
+/** Milliseconds until a refused message is tried again; `null` when it is given up. */
+export function retryDelayMs(refusal: Refusal, attempts: number, rules: SettleRules): number | null {
+  return refusal.retryable ? rules.retry.delayMs(attempts, rules.fraction()) : null;
+}
+
+/** A row that is not due yet, waiting for its time. */
+export function parkDelayed(row: OutboxRow, rules: SettleRules): NewParked {
+  return {
+    ...waiting(row.envelope, rules),
+    reason: "delayed",
+    due: { at: row.deliverAt ?? 0 },
+    expiresAt: row.expiresAt,
+  };
+}
+
+/** A message behind a parked one of its key. */
+export function parkBehind(envelope: Envelope, expiresAt: number | null, rules: SettleRules): NewParked {
+  return { ...waiting(envelope, rules), reason: "behind", due: { inMs: 0 }, expiresAt };
+}
+
+/** A refused message that is tried again. */
+export function parkForRetry(
+  refusal: Refusal,
+  delayMs: number,
+  expiresAt: number | null,
+  rules: SettleRules,
+): NewParked {
+  return {
+    ...waiting(refusal.envelope, rules),
+    reason: "retry",
+    attempts: 1,
+    due: { inMs: delayMs },
+    error: describeError(refusal.error),
+    expiresAt,
+  };
+}
+
+/** Tells the groups of a topic that a position stays empty, or they would wait for its message. */
+export function announceVoid(
+  envelope: Envelope,
+  why: "expired" | "rejected",
+  rules: SettleRules,
+): NewParked[] {
+  if (envelope.position === null) return [];
+  const empty: Envelope = {
+    ...envelope,
+    id: voidId(envelope.id),
+    key: null,
+    headers: { [SYSTEM_HEADERS.void]: why },
+    payload: new Uint8Array(),
+  };
+  return [{ ...waiting(empty, rules), reason: "void", due: { inMs: 0 } }];
+}
+
+/** A message that is given up because the broker will never take it. */
+export function buryRefused(refusal: Refusal, attempts: number): NewDeadLetter {
+  return {
+    group: OUTGOING,
+    envelope: refusal.envelope,
+    attempts,
+    reason: refusal.error.code,
+    error: errorWithStack(refusal.error),
+  };
+}
+
+/** A message that is given up because its time has passed. */
+export function buryExpired(envelope: Envelope, expiresAt: number, attempts: number): NewDeadLetter {
+  const error = `not published before ${new Date(expiresAt).toISOString()}`;
+  return { group: OUTGOING, envelope, attempts, reason: "expired", error };
+}
+
+function waiting(envelope: Envelope, rules: SettleRules): NewParked {
+  return {
+    group: OUTGOING,
+    envelope,
+    reason: "behind",
+    stage: "handle",
+    order: rules.orderOf(envelope.topic),
+    attempts: 0,
+    due: { inMs: 0 },
+    error: null,
+    expiresAt: null,
+  };
+}
+
+/** The id of an announcement: its message's with the version digit changed, so that the two never meet in an inbox. */
+function voidId(id: string): string {
+  return `${id.slice(0, 14)}8${id.slice(15)}`;
+}

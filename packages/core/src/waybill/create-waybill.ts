@@ -1,0 +1,213 @@
+import { createConsumer, type Consumer } from "../consumer/create-consumer.ts";
+import { describeError } from "../errors/describe-error.ts";
+import { WaybillError } from "../errors/waybill-error.ts";
+import { createDoorbell } from "../outbox/doorbell.ts";
+import { createOutbox, type Outbox } from "../outbox/create-outbox.ts";
+import { parseOptions } from "../options/parse-options.ts";
+import type { Broker, BrokerHealth } from "../ports/broker.ts";
+import type { EventListener } from "../ports/events.ts";
+import { consumerJobs, relayJobs, retentionJobs } from "../recovery/recovery-jobs.ts";
+import { createRelay, type Relay, type RelayStatus } from "../relay/create-relay.ts";
+import { createScheduler, type Job, type Scheduler } from "../scheduler/create-scheduler.ts";
+import { systemClock } from "../system/system-clock.ts";
+import { reportToConsole } from "./report-to-console.ts";
+import { waybillOptionsSchema, type WaybillOptions } from "./waybill-options.ts";
+
+/** How a process fares, for a health endpoint. */
+export interface WaybillHealth {
+  /** `down` when the database or the broker is; `starting` before `start`. */
+  readonly status: "up" | "down" | "starting";
+  readonly storage: { readonly status: "up" | "down"; readonly detail: string };
+  /** `null` in a process without broker. */
+  readonly broker: BrokerHealth | null;
+  /** `null` where no relay runs. */
+  readonly relay: RelayStatus | null;
+  readonly groups: readonly string[];
+}
+
+export interface StartOptions {
+  /** Run a relay and the scheduler's jobs for it here. Default true. */
+  readonly relay?: boolean;
+  /** Run the groups registered with `consumer`. Default true. */
+  readonly consumers?: boolean;
+}
+
+/** The front of Waybill in one service: a thin cover over outbox, relay, consumers and scheduler. */
+export interface Waybill<Tx> extends Pick<Outbox<Tx>, "send" | "sendMany">, AsyncDisposable {
+  /** The consumer of a group; the same one for the same name. Register handlers on it before `start`. */
+  consumer(group: string): Consumer<Tx>;
+  /**
+   * Checks database and broker, then takes deliveries and publishes what committed. Resolves when both run.
+   *
+   * @throws WaybillError what `Storage.check` and `Broker.open` throw, or `NOT_STARTED` without a broker
+   */
+  start(options?: StartOptions): Promise<void>;
+  health(): Promise<WaybillHealth>;
+  /** Stops jobs, consumers, relay and broker, in that order, each after what it has in work. Never ends your pool. */
+  stop(options?: { readonly deadlineMs: number }): Promise<void>;
+}
+
+/**
+ * Makes Waybill for one service. Nothing is connected until `start`; `send` works at once.
+ *
+ * @throws WaybillError `OPTIONS_INVALID` naming each wrong option
+ */
+export function createWaybill<Tx>(options: WaybillOptions<Tx>): Waybill<Tx> {
+  parseOptions("createWaybill", waybillOptionsSchema, options);
+  return new WaybillService(options);
+}
+
+class WaybillService<Tx> implements Waybill<Tx> {
+  readonly send: Outbox<Tx>["send"];
+  readonly sendMany: Outbox<Tx>["sendMany"];
+  readonly #options: WaybillOptions<Tx>;
+  readonly #emit: EventListener;
+  readonly #outbox: Outbox<Tx>;
+  readonly #bell;
+  readonly #consumers = new Map<string, Consumer<Tx>>();
+  #state: "new" | "started" | "stopped" = "new";
+  #relay: Relay | null = null;
+  #scheduler: Scheduler | null = null;
+  #cleanups: (() => Promise<void> | void)[] = [];
+
+  constructor(options: WaybillOptions<Tx>) {
+    this.#options = options;
+    this.#emit = guarded(options.onEvent ?? reportToConsole);
+    this.#bell = createDoorbell(options.storage.outbox, options.clock ?? systemClock);
+    this.#outbox = createOutbox({ ...options, afterCommit: () => this.#bell.ring() });
+    this.send = this.#outbox.send;
+    this.sendMany = this.#outbox.sendMany;
+  }
+
+  consumer(group: string): Consumer<Tx> {
+    const known = this.#consumers.get(group);
+    if (known !== undefined) return known;
+    const { source, storage, clock, random, consumer } = this.#options;
+    const made = createConsumer({
+      group,
+      source,
+      storage,
+      broker: this.#broker(),
+      outbox: this.#outbox,
+      onEvent: this.#emit,
+      ...(consumer === undefined ? {} : { options: consumer }),
+      ...(clock === undefined ? {} : { clock }),
+      ...(random === undefined ? {} : { random }),
+    });
+    this.#consumers.set(group, made);
+    return made;
+  }
+
+  async start(options: StartOptions = {}): Promise<void> {
+    const { relay = true, consumers = true } = options;
+    if (this.#state !== "new")
+      throw new WaybillError("STOPPED", "start: this Waybill was started before; create another one.");
+    this.#state = "started";
+    try {
+      await this.#startParts(relay, consumers);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  async #startParts(withRelay: boolean, withConsumers: boolean): Promise<void> {
+    const { source, storage } = this.#options;
+    await storage.check(source);
+    const groups = withConsumers ? [...this.#consumers.values()] : [];
+    if (withRelay || groups.length > 0) await this.#broker().open();
+    for (const consumer of groups) await consumer.start();
+    const relay = withRelay ? await this.#startRelay() : null;
+    const jobs: readonly Job[] = [
+      ...(relay === null ? [] : [...relayJobs(relay), ...retentionJobs(storage, this.#options.retention)]),
+      ...groups.flatMap((consumer) => consumerJobs(consumer)),
+    ];
+    const { cron, random } = this.#options;
+    this.#scheduler = createScheduler({
+      store: storage.jobs,
+      jobs,
+      onEvent: this.#emit,
+      ...(cron === undefined ? {} : { cron }),
+      ...(random === undefined ? {} : { random }),
+    });
+    this.#scheduler.start();
+  }
+
+  async #startRelay(): Promise<Relay> {
+    const { storage, relay: options } = this.#options;
+    const relay = createRelay({
+      ...this.#options,
+      broker: this.#broker(),
+      options: options ?? {},
+      orderOf: this.#orderOf(),
+      onEvent: this.#emit,
+    });
+    this.#relay = relay;
+    this.#cleanups.push(this.#bell.answerHere(() => relay.nudge()));
+    this.#cleanups.push(await storage.outbox.onNudge(() => relay.nudge()));
+    await relay.lead();
+    return relay;
+  }
+
+  #orderOf(): (topic: string) => "blocking" | "parking" {
+    const known = [
+      ...(this.#options.topics ?? []),
+      ...[...this.#consumers.values()].flatMap(({ topics }) => topics),
+    ];
+    const modes = new Map(known.map((topic) => [topic.name, topic.order]));
+    return (topic) => modes.get(topic) ?? "blocking";
+  }
+
+  async health(): Promise<WaybillHealth> {
+    const { source, storage, broker } = this.#options;
+    const storageHealth = await storage.check(source).then(
+      () => ({ status: "up" as const, detail: "" }),
+      (error: unknown) => ({ status: "down" as const, detail: describeError(error) }),
+    );
+    const brokerHealth = this.#state === "started" && broker !== undefined ? await broker.health() : null;
+    const down = storageHealth.status === "down" || brokerHealth?.status === "down";
+    return {
+      status: this.#state === "new" ? "starting" : down || this.#state === "stopped" ? "down" : "up",
+      storage: storageHealth,
+      broker: brokerHealth,
+      relay: this.#relay?.status() ?? null,
+      groups: [...this.#consumers.keys()],
+    };
+  }
+
+  async stop(options: { readonly deadlineMs: number } = { deadlineMs: 10_000 }): Promise<void> {
+    if (this.#state === "stopped") return;
+    const started = this.#state === "started";
+    this.#state = "stopped";
+    await this.#scheduler?.stop();
+    await Promise.all([...this.#consumers.values()].map((consumer) => consumer.stop(options)));
+    await this.#relay?.stop(options);
+    for (const cleanup of this.#cleanups.splice(0)) await cleanup();
+    if (started) await this.#options.broker?.[Symbol.asyncDispose]();
+    await this.#options.storage[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #broker(): Broker {
+    const { broker } = this.#options;
+    if (broker !== undefined) return broker;
+    throw new WaybillError(
+      "NOT_STARTED",
+      "Consumers and relay need a broker: createWaybill({ …, broker: nativeBroker({ dataDir }) }).",
+    );
+  }
+}
+
+/** A listener that throws must not stop a delivery. */
+function guarded(listener: EventListener): EventListener {
+  return (event) => {
+    try {
+      listener(event);
+    } catch (error) {
+      console.error(`Waybill: an event listener threw: ${describeError(error)}`);
+    }
+  };
+}

@@ -1,0 +1,17 @@
+import type { EventListener, WaybillEvent } from "../ports/events.ts";
+
+/** Writes warnings and errors as one JSON line each to standard error. Payloads and headers never appear. */
+export const reportToConsole: EventListener = (event) => {
+  if (event.level === "warn" || event.level === "error") console.error(JSON.stringify(describeEvent(event)));
+};
+
+/** An event as plain data: errors as text, messages by what names them. */
+export function describeEvent(event: WaybillEvent): Record<string, unknown> {
+  const plain: Record<string, unknown> = { ...event };
+  if ("error" in event && event.error instanceof Error) plain["error"] = event.error.message;
+  if ("message" in event) {
+    const { id, source, topic, key, partition, position } = event.message;
+    plain["message"] = { id, source, topic, key, partition, position };
+  }
+  return plain;
+}
