@@ -5,6 +5,7 @@ export type { PostgresServer, StartPostgresOptions } from "./postgres/start-post
 export type { StopMode } from "./postgres/supervisor-protocol.ts";
 export { atProcessEnd } from "./process/at-process-end.ts";
 export { freePort } from "./process/free-port.ts";
+export { isRunning } from "./process/is-running.ts";
 export { spawnTs } from "./process/spawn-ts.ts";
 export type { JsonLine, ProcessExit, SpawnTsOptions, TsProcess } from "./process/spawn-ts.ts";
 export { temporaryFolder } from "./process/temporary-folder.ts";

@@ -6,7 +6,7 @@ test("a part that can run runs", () => {
 });
 
 test("a part that cannot run is skipped where nothing is required", () => {
-  expect(requirePart("kafka", "no Java", undefined)).toBe(false);
+  expect(requirePart("kafka", "no Java", "")).toBe(false);
   expect(requirePart("kafka", "no Java", "rabbitmq")).toBe(false);
 });
 

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
-import { spawnTs, waitFor } from "@waybill/services";
+import { isRunning, spawnTs, waitFor } from "@waybill/services";
 import { testProcess } from "@waybill/services/vitest";
-import { isRunning } from "./is-running.ts";
 
 const printsAndWaits = new URL("fixtures/prints-and-waits.ts", import.meta.url);
 const startsAChild = new URL("fixtures/starts-a-child.ts", import.meta.url);
