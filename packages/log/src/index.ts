@@ -1,1 +1,12 @@
-export {};
+export { Log, openLog } from "./log.ts";
+export { LOG_ERROR_CODES, LogCorruptError, LogError, LogOwnedError } from "./errors/log-error.ts";
+export type { LogErrorCode } from "./errors/log-error.ts";
+export type { LogOptions } from "./options.ts";
+export type { LogRecord } from "./format/batch-frame.ts";
+export type { LogBlock } from "./read/log-reader.ts";
+export type { TornTail } from "./recovery/recover-log.ts";
+export { recordOf } from "./write/record-source.ts";
+export type { RecordSource } from "./write/record-source.ts";
+export type { FileSystem, LogFile, OpenMode } from "./ports/file-system.ts";
+export type { AcquireLock, OwnerLock } from "./ports/owner-lock.ts";
+export { nodeFileSystem } from "./system/node-file-system.ts";

@@ -1,1 +1,11 @@
-export {};
+export { FaultyFileSystem } from "./testing/faulty-file-system.ts";
+export type { Fault, FileOperation } from "./testing/faulty-file-system.ts";
+export {
+  decodeBatchHeader,
+  decodeBody,
+  frameBytes,
+  sealFrame,
+  BATCH_HEADER_BYTES,
+} from "./format/batch-frame.ts";
+export type { BatchHeader } from "./format/batch-frame.ts";
+export { SEGMENT_HEADER_BYTES, segmentName } from "./format/segment-header.ts";

@@ -1,0 +1,58 @@
+/** Every code of a `LogError`. */
+export const LOG_ERROR_CODES = [
+  "OPTIONS_INVALID",
+  "LOG_OWNED",
+  "LOG_CORRUPT",
+  "LOG_POISONED",
+  "LOG_CLOSED",
+  "LOG_FULL",
+  "QUEUE_FULL",
+  "RECORD_TOO_LARGE",
+  "OFFSET_DROPPED",
+] as const;
+
+export type LogErrorCode = (typeof LOG_ERROR_CODES)[number];
+
+/** Every error that the log throws. `code` is closed; the message says what happened and where. */
+export class LogError extends Error {
+  override readonly name = "LogError";
+  readonly code: LogErrorCode;
+
+  constructor(code: LogErrorCode, message: string, options: { readonly cause?: unknown } = {}) {
+    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    this.code = code;
+  }
+}
+
+/** Another process owns the directory. */
+export class LogOwnedError extends LogError {
+  /** Process id of the owner, if it could be read. */
+  readonly ownerPid: number | null;
+
+  constructor(directory: string, ownerPid: number | null) {
+    super(
+      "LOG_OWNED",
+      `${directory} is in use by ${ownerPid === null ? "another process" : `process ${ownerPid}`}.`,
+    );
+    this.ownerPid = ownerPid;
+  }
+}
+
+/** Stored bytes are not what was written, at a place where a crash cannot explain it. */
+export class LogCorruptError extends LogError {
+  /** File and byte position of the first bad frame. */
+  readonly file: string;
+  readonly position: number;
+  /** Offset of the first record that cannot be read. */
+  readonly offset: number;
+
+  constructor(place: { file: string; position: number; offset: number }, reason: string) {
+    super(
+      "LOG_CORRUPT",
+      `${place.file} is damaged at byte ${place.position} (record ${place.offset}): ${reason}`,
+    );
+    this.file = place.file;
+    this.position = place.position;
+    this.offset = place.offset;
+  }
+}

@@ -1,0 +1,190 @@
+import { join } from "node:path";
+import { LogError } from "./errors/log-error.ts";
+import type { LogRecord } from "./format/batch-frame.ts";
+import type { LogOptions, ResolvedLogOptions } from "./options.ts";
+import { resolveLogOptions } from "./options.ts";
+import type { OwnerLock } from "./ports/owner-lock.ts";
+import type { LogBlock } from "./read/log-reader.ts";
+import { LogReader } from "./read/log-reader.ts";
+import type { Recovery, TornTail } from "./recovery/recover-log.ts";
+import { recoverLog } from "./recovery/recover-log.ts";
+import { SegmentCatalog } from "./segment/segment-catalog.ts";
+import { SegmentWriter } from "./segment/segment-writer.ts";
+import { GroupCommit } from "./write/group-commit.ts";
+import type { RecordSource } from "./write/record-source.ts";
+
+/** A crash-safe, append-only log of records, numbered 0, 1, 2, … and owned by one process. Made by `openLog`. */
+export class Log implements AsyncDisposable {
+  /** What recovery cut off, or `null`. It was never confirmed. */
+  readonly tornTail: TornTail | null;
+  /** Set when a write failed; the log takes nothing more until it is opened again. */
+  onPoisoned: (error: LogError) => void = () => {};
+  readonly #options: ResolvedLogOptions;
+  readonly #folder: string;
+  readonly #lock: OwnerLock;
+  readonly #catalog: SegmentCatalog;
+  readonly #reader: LogReader;
+  readonly #segments: SegmentWriter;
+  readonly #commits: GroupCommit;
+  #dropping: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | null = null;
+
+  constructor(
+    options: ResolvedLogOptions,
+    parts: { folder: string; lock: OwnerLock; catalog: SegmentCatalog; recovery: Recovery },
+  ) {
+    const { folder, lock, catalog, recovery } = parts;
+    this.#options = options;
+    this.#folder = folder;
+    this.#lock = lock;
+    this.#catalog = catalog;
+    this.tornTail = recovery.tornTail;
+    this.#reader = new LogReader(catalog);
+    this.#segments = new SegmentWriter(options, folder, recovery.current, {
+      segmentBegun: (place) => catalog.add(place),
+    });
+    this.#commits = new GroupCommit(options, this.#segments, recovery.endOffset, {
+      batchCommitted: ({ firstOffset, position }) =>
+        catalog.find(firstOffset)?.index.add(firstOffset, position),
+      poisoned: (error) => this.onPoisoned(error),
+    });
+  }
+
+  /** Offset of the oldest record that is kept, or of the next one. */
+  get firstOffset(): number {
+    return this.#catalog.segments[0]?.baseOffset ?? this.durableOffset;
+  }
+
+  /** The offset that the next appended record gets. */
+  get nextOffset(): number {
+    return this.#commits.nextOffset;
+  }
+
+  /** Every record before it is on stable storage and can be read. */
+  get durableOffset(): number {
+    return this.#commits.durableOffset;
+  }
+
+  /** Why the log takes nothing more, or `null`. */
+  get failure(): LogError | null {
+    return this.#commits.failure;
+  }
+
+  /** Why `bytes` would be refused now (`QUEUE_FULL`, `LOG_FULL`, poisoned, closed), or `null`. */
+  refusal(bytes: number): LogError | null {
+    return this.#commits.refusal(bytes, false);
+  }
+
+  /**
+   * Resolves when all records, and everything appended before them, are on stable storage. They get consecutive
+   * offsets from `nextOffset` on, at the call. Without records it only waits for what was appended before.
+   *
+   * @param options.urgent may use the reserve that is kept for a full disk
+   * @throws LogError refused, nothing appended: `QUEUE_FULL`, `LOG_FULL`, `RECORD_TOO_LARGE`, `LOG_CLOSED`.
+   * `LOG_POISONED`: a write failed; the records may be there after the next open, or not.
+   */
+  append(records: readonly RecordSource[], options: { readonly urgent?: boolean } = {}): Promise<void> {
+    return this.#commits.append(records, options.urgent ?? false);
+  }
+
+  /**
+   * Durable records from `fromOffset` on, a block of them.
+   *
+   * @throws LogError `OFFSET_DROPPED`, `LOG_CORRUPT`.
+   */
+  read(fromOffset: number): Promise<LogBlock> {
+    return this.#reader.read(fromOffset, this.durableOffset);
+  }
+
+  /** The durable records from `fromOffset` up to where the log ended at the call. */
+  async *records(fromOffset = this.firstOffset): AsyncGenerator<LogRecord> {
+    const end = this.durableOffset;
+    for (let next = fromOffset; next < end;) {
+      const block = await this.#reader.read(next, end);
+      yield* block.records;
+      next = block.nextOffset;
+    }
+  }
+
+  /** Removes the oldest segments that hold nothing from `offset` on; never the one in use. */
+  dropBefore(offset: number): Promise<void> {
+    this.#dropping = this.#dropping.then(() => this.#drop(Math.min(offset, this.durableOffset)));
+    return this.#dropping;
+  }
+
+  /** Size of the segments on disk. */
+  async sizeBytes(): Promise<number> {
+    let bytes = 0;
+    for (const { path } of this.#catalog.segments) {
+      const file = await this.#options.fileSystem.open(path, "read");
+      try {
+        bytes += await file.size();
+      } finally {
+        await file.close();
+      }
+    }
+    return bytes;
+  }
+
+  get segmentCount(): number {
+    return this.#catalog.segments.length;
+  }
+
+  /** Waits for what was appended, seals the log, gives the directory free. Closing twice does nothing more. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #drop(offset: number): Promise<void> {
+    const segments = this.#catalog.takeBefore(offset);
+    if (segments.length === 0) return;
+    this.#reader.forgetBefore(offset);
+    for (const { path } of segments) {
+      await this.#catalog.closeFile(path);
+      await this.#options.fileSystem.remove(path);
+    }
+    await this.#options.fileSystem.syncDirectory(this.#folder);
+  }
+
+  async #close(): Promise<void> {
+    try {
+      const isEmpty = this.#catalog.segments.length === 0;
+      await this.#commits.stop(new LogError("LOG_CLOSED", "The log is closed."), isEmpty);
+      await this.#dropping;
+      await this.#segments.close();
+      await this.#catalog.close();
+    } finally {
+      this.#lock.release();
+    }
+  }
+}
+
+/**
+ * Opens a log for writing and recovers it: afterwards it holds every record whose append resolved, in order, and
+ * perhaps some that were in flight at a crash.
+ *
+ * @throws LogError `OPTIONS_INVALID`, `LOG_OWNED` (another process has it), `LOG_CORRUPT` (with the exact place; the
+ * files are left as they are).
+ */
+export async function openLog(options: LogOptions): Promise<Log> {
+  const resolved = resolveLogOptions(options);
+  const { fileSystem, directory } = resolved;
+  const folder = join(directory, "log");
+  await fileSystem.makeDirectory(folder);
+  await fileSystem.syncDirectory(directory);
+  const lock = resolved.acquireLock(directory);
+  const catalog = new SegmentCatalog(fileSystem);
+  try {
+    const recovery = await recoverLog(resolved, folder, catalog);
+    return new Log(resolved, { folder, lock, catalog, recovery });
+  } catch (error) {
+    await catalog.close();
+    lock.release();
+    throw error;
+  }
+}

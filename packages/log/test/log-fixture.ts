@@ -1,0 +1,30 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import type { Log, LogOptions } from "@waybill/log";
+import { openLog, recordOf } from "@waybill/log";
+
+export async function temporaryDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), "waybill-log-"));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+export const SMALL = { segmentBytes: 8192, fillAheadBytes: 4096 } as const;
+
+export async function openSmall(directory: string, options: Partial<LogOptions> = {}): Promise<Log> {
+  const log = await openLog({ directory, ...SMALL, ...options });
+  onTestFinished(() => log.close());
+  return log;
+}
+
+export function appendText(log: Log, ...contents: readonly string[]): Promise<void> {
+  return log.append(contents.map((text) => recordOf(Buffer.from(text))));
+}
+
+export async function texts(log: Log, from?: number): Promise<string[]> {
+  const found: string[] = [];
+  for await (const record of log.records(from)) found.push(record.data.toString());
+  return found;
+}
