@@ -34,7 +34,7 @@ export class SummaryReporter implements Reporter {
 }
 
 /** The one line that tools read. */
-export function summaryLine(totals: Readonly<Totals>): string {
+function summaryLine(totals: Readonly<Totals>): string {
   return `${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`;
 }
 
