@@ -45,3 +45,8 @@ export { consumerJobs, relayJobs, retentionJobs } from "./recovery/recovery-jobs
 export type { Retention } from "./recovery/recovery-jobs.ts";
 export { exponential, fixed } from "./retry/retry-policy.ts";
 export type { RetryPolicy } from "./retry/retry-policy.ts";
+export { memoryStorage } from "./memory/storage/memory-storage.ts";
+export type { MemoryStorage, MemoryStorageOptions } from "./memory/storage/memory-storage.ts";
+export type { MemoryTransaction } from "./memory/storage/open-transaction.ts";
+export { memoryBroker } from "./memory/broker/memory-broker.ts";
+export type { MemoryBroker, MemoryBrokerOptions } from "./memory/broker/memory-broker.ts";
