@@ -1,1 +1,2 @@
-export {};
+export { describeStorage } from "./storage/describe-storage.ts";
+export type { StorageBed } from "./storage/storage-bed.ts";

@@ -1,0 +1,30 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+const DEADLINE_MS = 8_000;
+const INTERVAL_MS = 2;
+/** How long a promise is watched that must not settle. Too short a time can only hide a failure, never invent one. */
+const WATCH_MS = 30;
+
+/** Resolves with the first answer that is not `undefined`, `null` or `false`; fails when the deadline has passed. */
+export async function waitUntil<T>(
+  what: string,
+  probe: () => T | undefined | null | false | Promise<T | undefined | null | false>,
+  deadlineMs = DEADLINE_MS,
+): Promise<T> {
+  const until = performance.now() + deadlineMs;
+  for (;;) {
+    const answer = await probe();
+    if (answer !== undefined && answer !== null && answer !== false) return answer;
+    if (performance.now() > until) throw new Error(`waited ${deadlineMs} ms for ${what}`);
+    await delay(INTERVAL_MS);
+  }
+}
+
+/** Whether the promise is still unsettled after a short while. */
+export async function staysPending(promise: Promise<unknown>): Promise<boolean> {
+  const settled = promise.then(
+    () => false,
+    () => false,
+  );
+  return Promise.race([settled, delay(WATCH_MS, true)]);
+}
