@@ -3,7 +3,12 @@
 import { globSync, readFileSync } from "node:fs";
 import { join, sep } from "node:path";
 import { checkLayers } from "./package-layers.ts";
-import { foreignAddresses, missingPlatformPackages, type Lock } from "./platform-packages.ts";
+import {
+  foreignAddresses,
+  missingPlatformPackages,
+  pickyPlatformPackages,
+  type Lock,
+} from "./platform-packages.ts";
 import { checkSource } from "./source-rules.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -23,6 +28,13 @@ const findings = files.flatMap((path) => {
 const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as Lock;
 for (const { name } of missingPlatformPackages(lock)) {
   findings.push({ file: "package-lock.json", line: 1, message: `${name} is missing: npm run lock` });
+}
+if (pickyPlatformPackages(lock).length > 0) {
+  findings.push({
+    file: "package-lock.json",
+    line: 1,
+    message: "an older Node would skip packages: npm run lock",
+  });
 }
 for (const address of foreignAddresses(lock)) {
   findings.push({ file: "package-lock.json", line: 1, message: `${address} is not the public registry` });

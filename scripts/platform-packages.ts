@@ -12,6 +12,7 @@ interface LockedPackage {
   os?: string[];
   cpu?: string[];
   libc?: string[];
+  engines?: Record<string, string>;
   optionalDependencies?: Record<string, string>;
 }
 
@@ -49,9 +50,24 @@ export function missingPlatformPackages(
   return [...missing.values()];
 }
 
-/** Adds what is missing, by name and version only: npm finds address and checksum when it installs it somewhere. */
+/**
+ * Platform packages that npm would leave out, without a word, because of the Node that runs the installation. The
+ * scripts run on the Node from npm, so an older one is good enough to install.
+ */
+export function pickyPlatformPackages(lock: Lock): string[] {
+  const picky = Object.entries(lock.packages).filter(
+    ([, entry]) => entry.optional && entry.os && entry.engines,
+  );
+  return picky.map(([path]) => path);
+}
+
+/** Adds what is missing, by name and version only (npm finds its checksum where it installs it), and drops what is picky. */
 export function completeLock(lock: Lock): Lock {
   const packages = { ...lock.packages };
+  for (const path of pickyPlatformPackages(lock)) {
+    const { engines: _, ...entry } = packages[path] ?? {};
+    packages[path] = entry;
+  }
   for (const { name, version, dev } of missingPlatformPackages(lock)) {
     packages[`node_modules/${name}`] = {
       version,

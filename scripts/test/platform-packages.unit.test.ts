@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { completeLock, foreignAddresses, missingPlatformPackages, type Lock } from "../platform-packages.ts";
+import {
+  completeLock,
+  foreignAddresses,
+  missingPlatformPackages,
+  pickyPlatformPackages,
+  type Lock,
+} from "../platform-packages.ts";
 
 const lock: Lock = {
   packages: {
@@ -40,6 +46,18 @@ test("adds them so that only their platform installs them", () => {
     version: "1.2.3",
     cpu: ["x64"],
     os: ["win32"],
+  });
+});
+
+test("opens platform packages to every Node, and leaves other packages as they are", () => {
+  const engines = { node: ">=22" };
+  const picky: Lock = {
+    packages: { "node_modules/a": { optional: true, os: ["linux"], engines }, "node_modules/b": { engines } },
+  };
+  expect(pickyPlatformPackages(picky)).toEqual(["node_modules/a"]);
+  expect(completeLock(picky).packages).toEqual({
+    "node_modules/a": { optional: true, os: ["linux"] },
+    "node_modules/b": { engines },
   });
 });
 

@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { chownSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Client } from "pg";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { isRunning, startPostgres, waitFor, type JsonLine } from "@waybill/services";
 import { testProcess } from "@waybill/services/vitest";
 import { isReachableByOthers, postgresUser } from "../src/postgres/postgres-user.ts";
@@ -75,7 +75,10 @@ const user = postgresUser();
 const unreadable = user !== undefined && !isReachableByOthers(fileURLToPath(fixture));
 test.skipIf(unreadable)("works as an ordinary user", async () => {
   const args = ["--conditions=waybill-source", fileURLToPath(fixture), "stop"];
-  const TMPDIR = isReachableByOthers(join(tmpdir(), "x")) ? tmpdir() : "/tmp";
+  const base = isReachableByOthers(join(tmpdir(), "x")) ? tmpdir() : "/tmp";
+  const TMPDIR = mkdtempSync(join(base, "waybill-test-"));
+  onTestFinished(() => rmSync(TMPDIR, { recursive: true }));
+  if (user) chownSync(TMPDIR, user.uid, user.gid);
   const { stdout, stderr } = await run(process.execPath, args, {
     ...user,
     cwd: "/",
