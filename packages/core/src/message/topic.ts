@@ -25,7 +25,8 @@ export interface Topic<Schema extends StandardSchemaV1 = StandardSchemaV1> {
   readonly version: number;
   readonly schema: Schema;
   readonly order: OrderMode;
-  readonly keyOf: (payload: StandardSchemaV1.InferInput<Schema>) => string | null;
+  /** A method, so that the topic of any schema is a `Topic`: as a property it would only be one of its own schema. */
+  keyOf(payload: StandardSchemaV1.InferInput<Schema>): string | null;
   readonly upcast: Readonly<Record<number, (old: never) => unknown>>;
 }
 
