@@ -1,6 +1,5 @@
 import { memoryStorage } from "@waybill/core";
-import { describeStorage } from "@waybill/conformance";
-import { manualClock } from "../src/support/manual-clock.ts";
+import { describeStorage, manualClock } from "@waybill/conformance";
 
 describeStorage("memory", {
   async create() {

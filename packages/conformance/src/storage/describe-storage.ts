@@ -51,7 +51,7 @@ export function describeStorage<Tx>(
   };
   describe(`storage ${name}`, () => {
     for (const [theme, cases] of Object.entries(themes)) {
-      describe(`${theme}`, () => {
+      describe(`on ${theme}`, () => {
         cases(suite);
       });
     }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 
 const DEADLINE_MS = 8_000;
 const INTERVAL_MS = 2;
-/** How long a promise is watched that must not settle. Too short a time can only hide a failure, never invent one. */
+/** How long something is watched that must not happen. Too short a time can only hide a failure, never invent one. */
 const WATCH_MS = 30;
 
 /** Resolves with the first answer that is not `undefined`, `null` or `false`; fails when the deadline has passed. */
@@ -27,4 +27,14 @@ export async function staysPending(promise: Promise<unknown>): Promise<boolean> 
     () => false,
   );
   return Promise.race([settled, delay(WATCH_MS, true)]);
+}
+
+/** Whether a condition that could break soon holds for a short while. */
+export async function staysTrue(condition: () => boolean): Promise<boolean> {
+  const until = performance.now() + WATCH_MS;
+  while (performance.now() < until) {
+    if (!condition()) return false;
+    await delay(INTERVAL_MS);
+  }
+  return condition();
 }
