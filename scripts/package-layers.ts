@@ -11,6 +11,14 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   "packages/cli": ["@waybill/core", "@waybill/postgres", "@waybill/broker", "@waybill/migrations"],
   "packages/services": [],
   "packages/conformance": ["@waybill/core", "@waybill/services"],
+  "packages/chaos": [
+    "@waybill/core",
+    "@waybill/broker",
+    "@waybill/migrations",
+    "@waybill/postgres",
+    "@waybill/services",
+    "@waybill/conformance",
+  ],
 };
 
 const importPattern = /(?:\bfrom\s*|\bimport\s*\(?\s*)["']([^"']+)["']/g;
