@@ -4,7 +4,6 @@ import { testDatabase, testFolder } from "@waybill/services/vitest";
 import { Client } from "pg";
 import { expect, test } from "vitest";
 
-const folder = testFolder();
 const database = testDatabase({
   prepare: async (url) => {
     await migrate({ connectionString: url, source: "orders" });
@@ -24,7 +23,7 @@ test("the quick start takes one off the stock", async () => {
   const available = async (): Promise<unknown> =>
     (await client.query("select available from stock")).rows[0]?.available;
   try {
-    await using service = spawnTs(main, [], { env: { DATABASE_URL: database.url }, cwd: folder.path });
+    await using service = spawnTs(main, [], { env: { DATABASE_URL: database.url }, cwd: testFolder() });
     await waitFor(async () => (await available()) === 9, {
       deadlineMs: 20_000,
       describe: () => service.output.join("\n"),

@@ -11,7 +11,6 @@ const KILLS = 50;
 const NOTES_PER_CYCLE = 60;
 
 const { database, pool } = preparedDatabase();
-const folder = testFolder();
 
 test(`a worker that is killed ${KILLS} times loses nothing, repeats nothing and keeps the order of keys`, async () => {
   const seed = Number(process.env["WAYBILL_SEED"] ?? Date.now() % 1_000_000);
@@ -20,7 +19,7 @@ test(`a worker that is killed ${KILLS} times loses nothing, repeats nothing and 
   await using waybill = createWaybill({ source: "notes", storage: postgresStorage({ pool: pool() }) });
   const writing = { pool: pool(), waybill, keys: 20, chance, rollbacks: 0.1 };
   const worker = new URL("../src/ledger-worker.ts", import.meta.url);
-  const env = { DATABASE_URL: database.url, DATA_DIR: `${folder.path}/broker` };
+  const env = { DATABASE_URL: database.url, DATA_DIR: `${testFolder()}/broker` };
 
   for (let kill = 0; kill < KILLS; kill += 1) {
     await using victim = spawnTs(worker, [], { env });

@@ -1,7 +1,9 @@
+import { inspect } from "node:util";
+
 /** An error as one line for people: its message, or whatever was thrown as text. */
 export function describeError(error: unknown): string {
   if (error instanceof Error) return error.message === "" ? error.name : error.message;
-  return String(error);
+  return typeof error === "string" ? error : inspect(error);
 }
 
 /** An error with stack and causes, for records that are read long after. Bounded to 16 KiB. */
@@ -9,7 +11,7 @@ export function errorWithStack(error: unknown): string {
   const parts: string[] = [];
   let current: unknown = error;
   for (let depth = 0; depth < 8 && current !== undefined && current !== null; depth += 1) {
-    parts.push(current instanceof Error ? (current.stack ?? describeError(current)) : String(current));
+    parts.push(current instanceof Error ? (current.stack ?? describeError(current)) : describeError(current));
     current = current instanceof Error ? current.cause : undefined;
   }
   return parts.join("\ncaused by: ").slice(0, 16_384);
@@ -17,5 +19,5 @@ export function errorWithStack(error: unknown): string {
 
 /** Whatever was thrown, as an `Error`. */
 export function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
+  return thrown instanceof Error ? thrown : new Error(describeError(thrown), { cause: thrown });
 }

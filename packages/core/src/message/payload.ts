@@ -97,7 +97,7 @@ function validate<T extends Topic>(
   topic: T,
   payload: unknown,
 ): StandardSchemaV1.Result<HandledPayloadOf<T>> | Promise<StandardSchemaV1.Result<HandledPayloadOf<T>>> {
-  return topic.schema["~standard"].validate(payload) as StandardSchemaV1.Result<HandledPayloadOf<T>>;
+  return topic.schema["~standard"].validate(payload);
 }
 
 function listIssues(issues: readonly StandardSchemaV1.Issue[]): string {

@@ -9,8 +9,8 @@ import type { EventListener } from "../ports/events.ts";
 import { consumerJobs, relayJobs, retentionJobs } from "../recovery/recovery-jobs.ts";
 import { createRelay, type Relay, type RelayStatus } from "../relay/create-relay.ts";
 import { createScheduler, type Job, type Scheduler } from "../scheduler/create-scheduler.ts";
+import { guarded, reportToConsole } from "../system/report-to-console.ts";
 import { systemClock } from "../system/system-clock.ts";
-import { reportToConsole } from "./report-to-console.ts";
 import { waybillOptionsSchema, type WaybillOptions } from "./waybill-options.ts";
 
 /** How a process fares, for a health endpoint. */
@@ -75,8 +75,9 @@ class WaybillService<Tx> implements Waybill<Tx> {
     this.#emit = guarded(options.onEvent ?? reportToConsole);
     this.#bell = createDoorbell(options.storage.outbox, options.clock ?? systemClock);
     this.#outbox = createOutbox({ ...options, afterCommit: () => this.#bell.ring() });
-    this.send = this.#outbox.send;
-    this.sendMany = this.#outbox.sendMany;
+    this.send = (tx, topic, payload, sendOptions) => this.#outbox.send(tx, topic, payload, sendOptions);
+    this.sendMany = (tx, topic, payloads, sendOptions) =>
+      this.#outbox.sendMany(tx, topic, payloads, sendOptions);
   }
 
   consumer(group: string): Consumer<Tx> {
@@ -199,15 +200,4 @@ class WaybillService<Tx> implements Waybill<Tx> {
       "Consumers and relay need a broker: createWaybill({ …, broker: nativeBroker({ dataDir }) }).",
     );
   }
-}
-
-/** A listener that throws must not stop a delivery. */
-function guarded(listener: EventListener): EventListener {
-  return (event) => {
-    try {
-      listener(event);
-    } catch (error) {
-      console.error(`Waybill: an event listener threw: ${describeError(error)}`);
-    }
-  };
 }

@@ -34,7 +34,7 @@ export interface Bed {
   readonly cron: ManualCron;
   readonly events: WaybillEvent[];
   /** Sends `order.placed` messages of one key in a transaction each. */
-  place(order: string, ...numbers: number[]): Promise<void>;
+  readonly place: (order: string, ...numbers: number[]) => Promise<void>;
 }
 
 export function createBed(options: Partial<WaybillOptions<MemoryTransaction>> = {}): Bed {

@@ -1,9 +1,4 @@
-import type { EventListener, WaybillEvent } from "../ports/events.ts";
-
-/** Writes warnings and errors as one JSON line each to standard error. Payloads and headers never appear. */
-export const reportToConsole: EventListener = (event) => {
-  if (event.level === "warn" || event.level === "error") console.error(JSON.stringify(describeEvent(event)));
-};
+import type { WaybillEvent } from "./events.ts";
 
 /** An event as plain data: errors as text, messages by what names them. */
 export function describeEvent(event: WaybillEvent): Record<string, unknown> {
