@@ -1,0 +1,107 @@
+import type { Migration } from "../migration.ts";
+
+/**
+ * What groups have applied: a row per message, which `fold` later moves into one multirange of positions per stream.
+ * Positions that are in neither were not applied.
+ */
+export const inbox: Migration = {
+  name: "006_inbox",
+  up: ({ schema }) => [
+    `create table ${schema}.inbox_stream (
+  id bigint generated always as identity primary key,
+  consumer_group text not null,
+  source text not null,
+  incarnation uuid not null,
+  topic text not null,
+  partition integer not null,
+  applied int8multirange not null default '{}',
+  constraint inbox_stream_name unique (consumer_group, source, incarnation, topic, partition)
+)`,
+    `create table ${schema}.inbox (
+  consumer_group text not null,
+  message_id uuid not null,
+  stream_id bigint,
+  sequence bigint,
+  applied_at timestamptz not null default now(),
+  constraint inbox_message primary key (consumer_group, message_id)
+)`,
+    `create unique index inbox_position on ${schema}.inbox (stream_id, sequence) include (applied_at) where stream_id is not null`,
+    claim(schema),
+  ],
+  down: ({ schema }) => [
+    `drop function ${schema}.inbox_claim(text, uuid, text, uuid, text, integer, bigint, text, text, boolean, bigint)`,
+    `drop table ${schema}.inbox`,
+    `drop table ${schema}.inbox_stream`,
+  ],
+};
+
+/**
+ * Insert first, look afterwards: each statement has a snapshot of its own, so whatever another transaction committed
+ * while this one waited for it (the same claim, a fold, a parking) is seen by the statements that follow. Looking
+ * first, or in the same statement, lets a duplicate through.
+ *
+ * Under a stricter isolation level there is one snapshot only: then a share lock on the stream makes a fold that this
+ * snapshot does not see an error (serialization failure) instead of a duplicate.
+ */
+function claim(schema: string): string {
+  return `create function ${schema}.inbox_claim(
+  of_group text, of_id uuid, of_source text, of_incarnation uuid, of_topic text, of_partition integer,
+  of_sequence bigint, of_key text, parked_as text, ordered boolean, running bigint
+) returns text language plpgsql volatile as $body$
+declare
+  stream bigint;
+  answer text := 'claimed';
+begin
+  if ordered and of_key is not null then
+    perform pg_advisory_xact_lock(${schema}.key_lock(of_group, of_topic, of_key));
+  end if;
+  if of_incarnation is not null then
+    loop
+      select s.id into stream from ${schema}.inbox_stream s
+      where s.consumer_group = of_group and s.source = of_source and s.incarnation = of_incarnation
+        and s.topic = of_topic and s.partition = of_partition;
+      exit when found;
+      insert into ${schema}.inbox_stream (consumer_group, source, incarnation, topic, partition)
+      values (of_group, of_source, of_incarnation, of_topic, of_partition)
+      on conflict do nothing returning id into stream;
+      exit when found;
+    end loop;
+    if current_setting('transaction_isolation') <> 'read committed' then
+      perform 1 from ${schema}.inbox_stream s where s.id = stream for share;
+    end if;
+  end if;
+  insert into ${schema}.inbox (consumer_group, message_id, stream_id, sequence)
+  values (of_group, of_id, stream, of_sequence) on conflict do nothing;
+  if not found then
+    insert into ${schema}.inbox (consumer_group, message_id) values (of_group, of_id) on conflict do nothing;
+    if not found then
+      return 'duplicate';
+    end if;
+    answer := 'conflict';
+  elsif stream is not null then
+    perform 1 from ${schema}.inbox_stream s where s.id = stream and s.applied @> of_sequence;
+    if found then
+      answer := 'duplicate';
+    end if;
+  end if;
+  if answer <> 'duplicate' then
+    perform 1 from ${schema}.parked p
+    where p.consumer_group = of_group and p.message_id = parked_as and p.id is distinct from running;
+    if found then
+      answer := 'parked';
+    elsif ordered and of_key is not null then
+      perform 1 from ${schema}.parked p
+      where p.consumer_group = of_group and p.topic = of_topic and p.key = of_key and p.ordering = 'blocking'
+        and p.key is not null and p.reason in ('retry', 'behind', 'unknown') and (running is null or p.id < running);
+      if found then
+        answer := 'behind';
+      end if;
+    end if;
+  end if;
+  if answer in ('duplicate', 'parked', 'behind') then
+    delete from ${schema}.inbox i where i.consumer_group = of_group and i.message_id = of_id;
+  end if;
+  return answer;
+end
+$body$`;
+}

@@ -1,0 +1,23 @@
+import type { Connection } from "./run.ts";
+
+/** How one driver hands out connections and runs transactions; everything above it is the same for all. */
+export interface Database<Tx> {
+  readonly name: string;
+  /** How many connections the pool may open. */
+  readonly connectionsMax: number;
+  /**
+   * Runs `work` on a connection of its own, outside any transaction. A connection that broke is destroyed.
+   *
+   * @throws WaybillError `STORAGE_UNAVAILABLE` when no connection can be had
+   */
+  connected<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
+  /** Takes a connection out of the pool for long. The answer's `end` destroys it. */
+  reserve(): Promise<{ readonly connection: Connection; readonly end: () => Promise<void> }>;
+  /** @throws WaybillError `NOT_IN_TRANSACTION` */
+  assertTransaction(tx: Tx): void;
+  /** The connection of an open transaction. @throws WaybillError `NOT_IN_TRANSACTION` */
+  connectionOf(tx: Tx): Promise<Connection>;
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  savepoint<T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T>;
+  afterCommit(tx: Tx, action: () => void): void;
+}

@@ -1,0 +1,154 @@
+import { WaybillError } from "@waybill/core";
+import type { Knex } from "knex";
+import type { ClientBase } from "pg";
+import { commitUnknown, rolledBackInstead } from "./commit.ts";
+import type { Database } from "./database.ts";
+import { isConnectionError, unavailable } from "./driver-error.ts";
+import type { Connection } from "./run.ts";
+
+/** A raw connection of knex. knex itself marks broken ones, and drops them when it is given them back. */
+type RawClient = ClientBase & { __knex__disposed?: unknown };
+
+/** The part of knex's client that knex documents for drivers only; checked against knex 3.3. */
+interface KnexClient {
+  readonly dialect: string;
+  readonly pool?: { readonly max?: number };
+  acquireConnection(): Promise<RawClient>;
+  releaseConnection(connection: RawClient): Promise<void>;
+}
+
+/**
+ * Connections and transactions of knex. Never destroys it.
+ *
+ * @throws WaybillError `OPTIONS_INVALID` when it is a transaction, or not on PostgreSQL
+ */
+export function knexDatabase(knex: Knex, prepare: boolean): Database<Knex.Transaction> {
+  const knexClient = clientOf(knex);
+  if (knex.isTransaction === true || knexClient.dialect !== "postgresql") {
+    throw new WaybillError(
+      "OPTIONS_INVALID",
+      "postgresStorage: knex must be an instance on PostgreSQL, not a transaction.",
+    );
+  }
+  return {
+    name: "postgres (knex)",
+    connectionsMax: knexClient.pool?.max ?? 1,
+    connected: (work) => connected(knexClient, prepare, work),
+    async reserve() {
+      const client = await acquire(knexClient);
+      const end = async (): Promise<void> => {
+        client.__knex__disposed = "reserved by Waybill";
+        await knexClient.releaseConnection(client);
+      };
+      return { connection: { client, prepare }, end };
+    },
+    assertTransaction: assertKnexTransaction,
+    async connectionOf(tx) {
+      assertKnexTransaction(tx);
+      const client = await clientOf(tx).acquireConnection();
+      if (client.getTransactionStatus() === "T") return { client, prepare };
+      throw notOpen("its connection has none, or it has failed and can only be rolled back");
+    },
+    transaction: (work) => transaction(knex, work),
+    savepoint: (tx, work) => tx.transaction((nested) => work(nested)),
+    afterCommit(tx, action) {
+      const outer = outermost(tx);
+      void clientOf(outer)
+        .acquireConnection()
+        .then((client) => onCommit(outer, client, action));
+    },
+  };
+}
+
+async function connected<T>(
+  knexClient: KnexClient,
+  prepare: boolean,
+  work: (connection: Connection) => Promise<T>,
+): Promise<T> {
+  const client = await acquire(knexClient);
+  try {
+    return await work({ client, prepare });
+  } catch (error) {
+    if (isConnectionError(error)) client.__knex__disposed ??= error;
+    throw error;
+  } finally {
+    if (client.getTransactionStatus() !== "I") client.__knex__disposed ??= "left in a transaction";
+    await knexClient.releaseConnection(client);
+  }
+}
+
+async function transaction<T>(knex: Knex, work: (tx: Knex.Transaction) => Promise<T>): Promise<T> {
+  let worked = false;
+  let committed = false;
+  let client: RawClient | undefined;
+  let lostBefore: unknown;
+  let result: T | undefined;
+  try {
+    await knex.transaction(
+      async (tx) => {
+        client = await clientOf(tx).acquireConnection();
+        onCommit(tx, client, () => (committed = true));
+        result = await work(tx);
+        worked = true;
+        lostBefore = client.__knex__disposed;
+      },
+      { isolationLevel: "read committed" },
+    );
+  } catch (error) {
+    if (worked && isConnectionError(error))
+      throw lostBefore === undefined ? commitUnknown(error) : unavailable(error);
+    if (client === undefined) throw unavailable(error);
+    throw error;
+  }
+  if (!committed) throw rolledBackInstead();
+  return result as T;
+}
+
+/**
+ * knex resolves a transaction's promise also after a rollback, and after a COMMIT that the server answered with ROLLBACK
+ * because a statement had failed. So the promise counts only if COMMIT was sent while the transaction was sound.
+ */
+function onCommit(tx: Knex.Transaction, client: ClientBase, action: () => void): void {
+  let sound = false;
+  tx.on("query", (query: { readonly sql: string }) => {
+    if (/^commit\b/i.test(query.sql)) sound = client.getTransactionStatus() === "T";
+  });
+  tx.executionPromise.then(
+    () => {
+      if (sound) action();
+    },
+    () => undefined,
+  );
+}
+
+function outermost(tx: Knex.Transaction): Knex.Transaction {
+  let outer: Knex.Transaction & { readonly parentTransaction?: Knex.Transaction } = tx;
+  while (outer.parentTransaction !== undefined) outer = outer.parentTransaction;
+  return outer;
+}
+
+function assertKnexTransaction(tx: Knex.Transaction): void {
+  const given = tx as Partial<Knex.Transaction> | null | undefined;
+  if (given?.isTransaction !== true || given.isCompleted === undefined)
+    throw notOpen("it is no knex transaction");
+  if (given.isCompleted()) throw notOpen("it has been committed or rolled back");
+}
+
+function notOpen(why: string): WaybillError {
+  return new WaybillError(
+    "NOT_IN_TRANSACTION",
+    `No open transaction was given: ${why}. Pass the tx of knex.transaction(async (tx) => …).`,
+  );
+}
+
+function clientOf(knex: Knex): KnexClient {
+  return knex.client as KnexClient;
+}
+
+async function acquire(knexClient: KnexClient): Promise<RawClient> {
+  try {
+    return await knexClient.acquireConnection();
+  } catch (error) {
+    throw unavailable(error);
+  }
+}

@@ -1,0 +1,82 @@
+import { WaybillError } from "@waybill/core";
+import type { ClientBase, Pool } from "pg";
+import { checkedOut } from "./checked-out.ts";
+import { commit } from "./commit.ts";
+
+declare const inTransactionBrand: unique symbol;
+
+/**
+ * A `pg` client with an open transaction. Only `pgTransaction` and `inTransaction` make one, so that neither a pool
+ * nor a client that is not in a transaction can be passed where messages are sent.
+ */
+export type PgTransaction = ClientBase & { readonly [inTransactionBrand]: true };
+
+/**
+ * Takes the transaction that you began on `client`. Costs no round trip; you still commit or roll back yourself.
+ *
+ * @throws WaybillError `NOT_IN_TRANSACTION` when no transaction is open on it, or it has failed already
+ */
+export function pgTransaction(client: ClientBase): PgTransaction {
+  assertPgTransaction(client);
+  return client;
+}
+
+/**
+ * Runs `work` in a transaction on a connection of `pool`, at READ COMMITTED: committed when it resolves, rolled back
+ * when it rejects (with its own error, unchanged).
+ *
+ * @throws WaybillError `STORAGE_UNAVAILABLE` when no connection can be had or it was lost before COMMIT: nothing
+ * happened. `COMMIT_UNKNOWN` when it was lost during COMMIT: the effects may or may not exist.
+ */
+export async function inTransaction<T>(pool: Pool, work: (tx: PgTransaction) => Promise<T>): Promise<T> {
+  return checkedOut(pool, async (client, broken) => {
+    await client.query("begin isolation level read committed");
+    const tx = pgTransaction(client);
+    const actions: (() => void)[] = [];
+    committing.set(client, actions);
+    let result: T;
+    try {
+      result = await work(tx);
+    } catch (error) {
+      await rollback(client);
+      throw error;
+    } finally {
+      committing.delete(client);
+    }
+    await commit(client, broken());
+    for (const action of actions) action();
+    return result;
+  });
+}
+
+/** Transactions of `inTransaction`, the only ones whose commit is seen. */
+const committing = new WeakMap<ClientBase, (() => void)[]>();
+
+/** Calls `action` once `tx` committed, if `inTransaction` runs it. */
+export function afterPgCommit(tx: PgTransaction, action: () => void): void {
+  committing.get(tx)?.push(action);
+}
+
+/** @throws WaybillError `NOT_IN_TRANSACTION` */
+export function assertPgTransaction(client: ClientBase): asserts client is PgTransaction {
+  const status = statusOf(client);
+  if (status === "T") return;
+  throw new WaybillError("NOT_IN_TRANSACTION", NOT_OPEN[status ?? "none"]);
+}
+
+const NOT_OPEN = {
+  I: "The client has no open transaction: await client.query('begin') first, or use inTransaction(pool, …).",
+  E: "The client's transaction has failed and can only be rolled back.",
+  none: "This is no pg client with an open transaction (pools are not): use inTransaction(pool, …), or pgTransaction(client) with pg 8.17 or newer.",
+} as const;
+
+function statusOf(
+  client: Partial<Pick<ClientBase, "getTransactionStatus">> | null | undefined,
+): "I" | "T" | "E" | null {
+  return typeof client?.getTransactionStatus === "function" ? client.getTransactionStatus() : null;
+}
+
+/** An error here changes nothing: the connection is broken then, and the server rolls back by itself. */
+async function rollback(client: ClientBase): Promise<void> {
+  await client.query("rollback").catch(() => undefined);
+}

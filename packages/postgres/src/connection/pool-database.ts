@@ -1,0 +1,46 @@
+import type { Pool } from "pg";
+import { checkedOut } from "./checked-out.ts";
+import type { Database } from "./database.ts";
+import { unavailable } from "./driver-error.ts";
+import { afterPgCommit, assertPgTransaction, inTransaction, type PgTransaction } from "./pg-transaction.ts";
+
+/** Connections and transactions of a `pg` pool. Never ends it. */
+export function poolDatabase(pool: Pool, prepare: boolean): Database<PgTransaction> {
+  return {
+    name: "postgres (pg)",
+    connectionsMax: pool.options.max,
+    connected: (work) => checkedOut(pool, (client) => work({ client, prepare })),
+    async reserve() {
+      const client = await pool.connect().catch((error: unknown) => {
+        throw unavailable(error);
+      });
+      client.on("error", () => undefined);
+      return { connection: { client, prepare }, end: async () => client.release(true) };
+    },
+    assertTransaction: (tx) => assertPgTransaction(tx),
+    async connectionOf(tx) {
+      assertPgTransaction(tx);
+      return { client: tx, prepare };
+    },
+    transaction: (work) => inTransaction(pool, work),
+    savepoint: pgSavepoint,
+    afterCommit: afterPgCommit,
+  };
+}
+
+let savepoints = 0;
+
+async function pgSavepoint<T>(tx: PgTransaction, work: (tx: PgTransaction) => Promise<T>): Promise<T> {
+  savepoints += 1;
+  const name = `waybill_${savepoints}`;
+  await tx.query(`savepoint ${name}`);
+  try {
+    const result = await work(tx);
+    await tx.query(`release savepoint ${name}`);
+    return result;
+  } catch (error) {
+    await tx.query(`rollback to savepoint ${name}`);
+    await tx.query(`release savepoint ${name}`);
+    throw error;
+  }
+}

@@ -1,0 +1,43 @@
+import type { ClientBase, CustomTypesConfig } from "pg";
+import type { Statement } from "../sql/statement.ts";
+import { statementError } from "./driver-error.ts";
+
+/** A row as the server wrote it: every column as text. The user's own type parsers have no say. */
+export type Row = readonly (string | null)[];
+
+/** What a statement takes. */
+export type Value = string | number | boolean | Buffer | null | readonly (string | number | Buffer | null)[];
+
+/** A connection with the way in which statements run on it. */
+export interface Connection {
+  readonly client: ClientBase;
+  /** Whether statements are prepared by name; not behind a pooler that gives every transaction another session. */
+  readonly prepare: boolean;
+}
+
+const AS_TEXT: CustomTypesConfig = { getTypeParser: () => (text: string) => text };
+
+/**
+ * Runs one of Waybill's own statements.
+ *
+ * @throws WaybillError `STORAGE_UNAVAILABLE`, `MIGRATIONS_MISSING` or `STORAGE_FAILED`, the driver's error as cause
+ */
+export async function run(
+  connection: Connection,
+  statement: Statement,
+  values: readonly Value[],
+): Promise<readonly Row[]> {
+  const query = {
+    text: statement.text,
+    values: [...values],
+    rowMode: "array" as const,
+    types: AS_TEXT,
+    ...(connection.prepare ? { name: statement.name } : {}),
+  };
+  try {
+    const { rows } = await connection.client.query<(string | null)[]>(query);
+    return rows;
+  } catch (error) {
+    throw statementError(error);
+  }
+}

@@ -1,0 +1,151 @@
+import type {
+  NewMessage,
+  OpenedWindow,
+  OutboxRow,
+  OutboxStore,
+  Snapshot,
+  StorageSettings,
+  Window,
+} from "@waybill/core";
+import { checkSettings } from "../check/check-settings.ts";
+import { run, type Value } from "../connection/run.ts";
+import type { Parts } from "../parts.ts";
+import { channelOf, listen } from "./nudges.ts";
+import { purgeLeaves } from "./purge-leaves.ts";
+import { readAnswer } from "./window-rows.ts";
+
+/** The append-only outbox on PostgreSQL. */
+export class PostgresOutbox<Tx> implements OutboxStore<Tx> {
+  readonly #parts: Parts<Tx>;
+  readonly #settings = new Map<string, StorageSettings>();
+  readonly #listening = new Set<() => Promise<void>>();
+  /** The source of the schema, which every row belongs to. */
+  #source: string | undefined;
+  #server: string | undefined;
+
+  constructor(parts: Parts<Tx>) {
+    this.#parts = parts;
+  }
+
+  assertTransaction(tx: Tx): void {
+    this.#parts.database.assertTransaction(tx);
+  }
+
+  async settings(tx: Tx, source: string): Promise<StorageSettings> {
+    const known = this.#settings.get(source);
+    if (known !== undefined) return known;
+    const connection = await this.#parts.database.connectionOf(tx);
+    const settings = await checkSettings(connection, this.#parts.sql, source);
+    this.#settings.set(source, settings);
+    return settings;
+  }
+
+  async append(tx: Tx, messages: readonly NewMessage[]): Promise<void> {
+    const connection = await this.#parts.database.connectionOf(tx);
+    const { outbox } = this.#parts.sql;
+    const [first] = messages;
+    if (first === undefined) return;
+    if (messages.length === 1) await run(connection, outbox.append, valuesOf(first));
+    else await run(connection, outbox.appendMany, transposed(messages));
+  }
+
+  async lockKeys(tx: Tx, keys: readonly { readonly topic: string; readonly key: string }[]): Promise<void> {
+    const connection = await this.#parts.database.connectionOf(tx);
+    await run(connection, this.#parts.sql.outbox.lockKeys, [
+      keys.map(({ topic }) => topic),
+      keys.map(({ key }) => key),
+    ]);
+  }
+
+  afterCommit(tx: Tx, action: () => void): void {
+    this.#parts.database.afterCommit(tx, action);
+  }
+
+  async openWindow(from: Snapshot, limit: number): Promise<OpenedWindow> {
+    const { database, sql, floors } = this.#parts;
+    return database.connected(async (connection) => {
+      const source = await this.#sourceOf(connection);
+      const answer = await run(connection, sql.outbox.openWindow, [from, limit, floors.for(from)]);
+      const { facts, rows } = readAnswer(answer, source);
+      if (this.#server !== facts.server) floors.forget();
+      this.#server = facts.server;
+      floors.sawNewest(facts.newestRowId);
+      return { to: facts.snapshot, now: facts.now, rows, server: facts.server };
+    });
+  }
+
+  async readWindow(window: Window, afterRowId: number, limit: number): Promise<readonly OutboxRow[]> {
+    const { database, sql } = this.#parts;
+    return database.connected(async (connection) => {
+      const source = await this.#sourceOf(connection);
+      const answer = await run(connection, sql.outbox.readWindow, [
+        window.from,
+        window.to,
+        afterRowId,
+        limit,
+      ]);
+      return readAnswer(answer, source).rows;
+    });
+  }
+
+  async nudge(): Promise<void> {
+    const { database, sql, schema } = this.#parts;
+    await database.connected((connection) => run(connection, sql.outbox.notify, [channelOf(schema)]));
+  }
+
+  async onNudge(listener: () => void): Promise<() => Promise<void>> {
+    const stop = await listen(this.#parts.database, channelOf(this.#parts.schema), listener);
+    this.#listening.add(stop);
+    return async () => {
+      this.#listening.delete(stop);
+      await stop();
+    };
+  }
+
+  purge(olderThanMs: number): Promise<number> {
+    return purgeLeaves(this.#parts, olderThanMs);
+  }
+
+  /** Stops listening. */
+  async dispose(): Promise<void> {
+    const stops = [...this.#listening];
+    this.#listening.clear();
+    await Promise.all(stops.map((stop) => stop()));
+  }
+
+  async #sourceOf(connection: Parameters<typeof checkSettings>[0]): Promise<string> {
+    this.#source ??= (await checkSettings(connection, this.#parts.sql, null)).source;
+    return this.#source;
+  }
+}
+
+function valuesOf(message: NewMessage): Value[] {
+  const { topic, version, key, partition, id, headers, contentType, payload } = message;
+  const { deliverAt, deliverInMs, expiresAt } = message;
+  return [
+    topic,
+    version,
+    key,
+    partition,
+    id,
+    JSON.stringify(headers),
+    contentType,
+    bufferOf(payload),
+    deliverAt,
+    deliverInMs,
+    expiresAt,
+  ];
+}
+
+/** One array per column. */
+function transposed(messages: readonly NewMessage[]): Value[] {
+  const rows = messages.map(valuesOf);
+  const width = rows[0]?.length ?? 0;
+  return Array.from({ length: width }, (_, column) =>
+    rows.map((row) => row[column] as string | number | Buffer | null),
+  );
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,42 @@
+import { statement, type Statement } from "./statement.ts";
+
+export interface InboxStatements {
+  readonly claim: Statement;
+  readonly unclaim: Statement;
+  readonly fold: Statement;
+}
+
+export function inboxStatements(schema: string): InboxStatements {
+  return {
+    claim: statement(`select ${schema}.inbox_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`),
+    unclaim: statement(`delete from ${schema}.inbox where consumer_group = $1 and message_id = $2`),
+    fold: statement(fold(schema)),
+  };
+}
+
+/**
+ * One statement: rows leave the inbox and enter the ranges in the same snapshot and commit. What is oldest in a stream
+ * has the lowest sequences, so the index on (stream, sequence) finds it, and no further index is paid for.
+ */
+function fold(schema: string): string {
+  return `with old as materialized (
+  select i.stream_id, i.sequence
+  from ${schema}.inbox_stream s
+  cross join lateral (
+    select stream_id, sequence, applied_at from ${schema}.inbox
+    where stream_id = s.id order by sequence limit $2
+  ) i
+  where i.applied_at <= now() - $1::float8 * interval '1 ms'
+  limit $2
+), gone as (
+  delete from ${schema}.inbox i using old
+  where i.stream_id = old.stream_id and i.sequence = old.sequence
+  returning i.stream_id, i.sequence
+), ranges as (
+  select stream_id, range_agg(int8range(sequence, sequence + 1)) as applied from gone group by stream_id
+), folded as (
+  update ${schema}.inbox_stream s set applied = s.applied + ranges.applied
+  from ranges where s.id = ranges.stream_id
+)
+select count(*) from gone`;
+}

@@ -1,0 +1,62 @@
+import { ENVELOPE_COLUMNS } from "./envelope-columns.ts";
+import { statement, type Statement } from "./statement.ts";
+
+export interface ParkedStatements {
+  readonly add: Statement;
+  readonly dueOutgoing: Statement;
+  readonly blockedOutgoing: Statement;
+  readonly takeDue: Statement;
+  readonly remove: Statement;
+  readonly again: Statement;
+  readonly count: Statement;
+}
+
+export function parkedStatements(schema: string): ParkedStatements {
+  return {
+    add: statement(`select ${schema}.parked_add($1)`),
+    dueOutgoing: statement(dueOutgoing(schema)),
+    blockedOutgoing: statement(`select distinct topic, key from ${schema}.parked
+where consumer_group = '' and ordering = 'blocking' and key is not null and reason in ('retry', 'behind', 'unknown')`),
+    takeDue: statement(takeDue(schema)),
+    remove: statement(`select ${schema}.parked_remove($1)`),
+    again: statement(`select ${schema}.parked_again($1, $2, $3, $4, $5, $6)`),
+    count: statement(`select c.consumer_group, c.reason, count(*)
+from (select consumer_group, reason from ${schema}.parked limit $1) c
+group by 1, 2 order by 1, 2`),
+  };
+}
+
+const COLUMNS = `p.id, p.consumer_group, ${ENVELOPE_COLUMNS}, p.reason, p.stage, p.ordering, p.attempts, p.error,
+  date_part('epoch', p.expires_at), date_part('epoch', p.parked_at)`;
+
+/** Due, and in blocking order nothing before it in its key that is due too or holds the key up. */
+function runnable(schema: string, group: string): string {
+  return `p.consumer_group = ${group} and p.due_at <= statement_timestamp()
+  and (p.ordering <> 'blocking' or p.key is null or not exists (
+    select from ${schema}.parked e
+    where e.consumer_group = p.consumer_group and e.topic = p.topic and e.key = p.key and e.id < p.id
+      and e.ordering = 'blocking' and e.key is not null
+      and (e.reason in ('retry', 'behind', 'unknown') or e.due_at <= statement_timestamp())
+  ))`;
+}
+
+/** By due time as the index has it, so that nothing is sorted but what is answered; that in the order of parking. */
+function dueOutgoing(schema: string): string {
+  return `select null::bigint, (date_part('epoch', statement_timestamp()) * 1000)::text, ${Array.from({ length: 19 }, () => "null").join(", ")}
+union all
+(select ${COLUMNS}
+from (
+  select p.* from ${schema}.parked p
+  where ${runnable(schema, "''")}
+  order by p.due_at limit $1
+) p
+order by p.id)`;
+}
+
+function takeDue(schema: string): string {
+  return `select ${COLUMNS}
+from ${schema}.parked p
+where ${runnable(schema, "$1")}
+order by p.due_at, p.id limit 1
+for update of p skip locked`;
+}
