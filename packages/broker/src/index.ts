@@ -1,1 +1,3 @@
-export {};
+export { nativeBroker } from "./native-broker.ts";
+export type { NativeBrokerOptions } from "./options/native-broker-options.ts";
+export type { NativeBrokerEvent, NativeBrokerListener } from "./events.ts";

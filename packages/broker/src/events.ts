@@ -1,0 +1,25 @@
+import type { MessageRef } from "@waybill/core";
+
+/** What the native broker reports. `level` says how much attention it wants. */
+export type NativeBrokerEvent =
+  /** A position came again with another message id: it was stored and delivered, and somebody should look. */
+  | {
+      readonly type: "broker.position-reused";
+      readonly level: "error";
+      readonly message: MessageRef;
+      readonly storedId: string;
+    }
+  /** A write that a crash cut off was set aside at the start; it was never confirmed. */
+  | {
+      readonly type: "broker.torn-tail";
+      readonly level: "warn";
+      readonly file: string;
+      readonly bytes: number;
+    }
+  /** The checkpoint could not be used, the whole log was read instead. */
+  | { readonly type: "broker.checkpoint-ignored"; readonly level: "warn"; readonly reason: string }
+  | { readonly type: "broker.checkpoint-failed"; readonly level: "warn"; readonly error: Error }
+  /** A write to disk failed. The broker is down until it is opened again. */
+  | { readonly type: "broker.failed"; readonly level: "error"; readonly error: Error };
+
+export type NativeBrokerListener = (event: NativeBrokerEvent) => void;
