@@ -23,6 +23,6 @@ waybill.consumer("inventory").on(OrderPlaced, async (order, { tx }) => {
 await waybill.start();
 
 await knex.transaction(async (tx) => {
-  await tx("orders").insert({ id: "o-1", sku: "tea" });
+  await tx("order_lines").insert({ order_id: "o-1", sku: "tea" });
   await waybill.send(tx, OrderPlaced, { orderId: "o-1", sku: "tea" }); // sent if this commits
 });

@@ -6,10 +6,10 @@ import { expect, test } from "vitest";
 
 const database = testDatabase({
   prepare: async (url) => {
-    await migrate({ connectionString: url, source: "orders" });
+    await migrate({ connectionString: url }, { source: "orders" });
     const client = new Client({ connectionString: url });
     await client.connect();
-    await client.query("create table orders (id text primary key, sku text not null)");
+    await client.query("create table order_lines (order_id text not null, sku text not null)");
     await client.query("create table stock (sku text primary key, available integer not null)");
     await client.query("insert into stock values ('tea', 10)");
     await client.end();

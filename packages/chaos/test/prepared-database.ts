@@ -7,10 +7,9 @@ import { LEDGER_TABLES, TABLE_BROKER_TABLES } from "../src/index.ts";
 /** A database of its own with the business tables and Waybill's, and a pool to it. */
 export function preparedDatabase(): { readonly database: TestDatabase; readonly pool: () => Pool } {
   let pool: Pool | undefined;
-  afterAll(() => pool?.end());
   const database = testDatabase({
     prepare: async (url) => {
-      await migrate({ connectionString: url, source: "notes" });
+      await migrate({ connectionString: url }, { source: "notes" });
     },
   });
   beforeAll(async () => {
@@ -18,6 +17,8 @@ export function preparedDatabase(): { readonly database: TestDatabase; readonly 
     await pool.query(LEDGER_TABLES);
     await pool.query(TABLE_BROKER_TABLES);
   });
+  // After hooks run last first: the pool ends before the database is dropped.
+  afterAll(() => pool?.end());
   return {
     database,
     pool: () => {

@@ -16,8 +16,10 @@ export interface Chunk {
 export interface ChunkReader {
   /** The next chunk, or `null` when nothing new is visible. One query. */
   next(): Promise<Chunk | null>;
-  /** Where the cursor stands in memory when the last answer was `null`. */
+  /** Where the cursor stands in memory. */
   readonly from: Snapshot;
+  /** The last answer was `null`: everything that is visible in `from` was read. */
+  readonly idle: boolean;
 }
 
 /** The database that answered is not the one that the cursor was made in. */
@@ -34,6 +36,7 @@ export function chunkReader(
   let from = progress.from;
   let window = progress.window;
   let server: string | null = null;
+  let idle = false;
 
   function chunkOf(rows: readonly OutboxRow[], current: OpenWindow, opensWindow: boolean): Chunk | null {
     const last = rows.at(-1);
@@ -43,6 +46,7 @@ export function chunkReader(
     } else {
       window = { ...current, lastRowId: last.rowId };
     }
+    idle = last === undefined;
     if (last === undefined) return null;
     return { rows, window: current, opensWindow, after: { from, window } };
   }
@@ -61,6 +65,9 @@ export function chunkReader(
   return {
     get from() {
       return from;
+    },
+    get idle() {
+      return idle;
     },
     async next() {
       if (window === null) return open();

@@ -123,7 +123,14 @@ class PublishingTerm implements RelayTerm {
     const { keeper, store } = this.#parts;
     if (!(await store.apply(keeper.lease, step))) throw keeper.lose();
     this.#durable = { from: step.from, window: step.window };
-    for (const [stream, sequence] of step.sequences) this.#sequences.set(stream, sequence);
+    this.#advance(step.sequences);
+  }
+
+  /** Only upwards: a save that ends late must not undo what the next chunk was given meanwhile. */
+  #advance(sequences: ReadonlyMap<string, number>): void {
+    for (const [stream, sequence] of sequences) {
+      this.#sequences.set(stream, Math.max(sequence, this.nextSequence(stream)));
+    }
   }
 
   nextSequence(stream: string): number {
@@ -131,8 +138,8 @@ class PublishingTerm implements RelayTerm {
   }
 
   async saveIdleCursor(): Promise<void> {
-    if (this.#durable.window === null && this.#ahead === null && this.reader.from !== this.#durable.from) {
-      await this.save({ from: this.reader.from });
+    if (this.#ahead === null && this.reader.idle && this.reader.from !== this.#durable.from) {
+      await this.save({ from: this.reader.from, window: null });
     }
   }
 
@@ -162,7 +169,7 @@ class PublishingTerm implements RelayTerm {
       incarnation: this.#parts.keeper.lease.incarnation,
       sequences: this.#sequences,
     });
-    for (const [stream, sequence] of allotted.sequences) this.#sequences.set(stream, sequence);
+    this.#advance(allotted.sequences);
     return allotted;
   }
 

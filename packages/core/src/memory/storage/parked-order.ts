@@ -27,7 +27,8 @@ export function holdsUpItsKey(row: Pick<Parked, "order" | "reason">): boolean {
 
 /**
  * The rows of one group that are due and may run, in the order in which they were parked: in `blocking` order only
- * the first of its key, and none behind one that holds up its key and is not due yet.
+ * the first of its key, and none behind one that holds up its key and is not due yet. What is `behind` waits for
+ * those before it and for no time.
  */
 export function runnable(rows: readonly ParkedRow[], now: number): ParkedRow[] {
   const headed = new Set<string>();
@@ -35,7 +36,7 @@ export function runnable(rows: readonly ParkedRow[], now: number): ParkedRow[] {
   for (const row of rows.toSorted((a, b) => a.parkedId - b.parkedId)) {
     const key = row.order === "blocking" ? orderKey(row) : null;
     const waits = key !== null && headed.has(key);
-    const due = row.dueAt <= now;
+    const due = row.reason === "behind" || row.dueAt <= now;
     if (key !== null && (due || holdsUpItsKey(row))) headed.add(key);
     if (due && !waits) found.push(row);
   }
