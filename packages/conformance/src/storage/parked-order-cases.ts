@@ -14,7 +14,6 @@ const parkedOf = (key: string | null, change: Partial<NewParked> = {}): NewParke
 const cases: readonly (readonly [ParkedReason, OrderMode, boolean])[] = [
   ["delayed", "blocking", true],
   ["retry", "blocking", false],
-  ["behind", "blocking", false],
   ["unknown", "blocking", false],
   ["retry", "parking", true],
   ["unknown", "parking", true],
@@ -72,6 +71,21 @@ export function parkedOrderCases<Tx>({ open }: StorageSuite<Tx>): void {
       expect((await takeOne(storage)) !== null).toBe(pass);
     },
   );
+
+  test("a message that is behind waits for those before it, and then for no time", async () => {
+    const { storage } = await open();
+    const far = { due: { inMs: FAR_MS } };
+    const rows = [parkedOf("k"), parkedOf("k", { ...far, reason: "behind" }), parkedOf("k")];
+    await parkAll(storage, ...rows);
+    await parkAll(storage, parkedOf("late", far), parkedOf("late", { reason: "behind" }));
+    const ran: (string | undefined)[] = [];
+    for (const _ of rows) {
+      const row = await takeOne(storage, (tx, { parkedId }) => storage.parked.remove(tx, parkedId));
+      ran.push(row?.envelope.id);
+    }
+    expect(ran).toEqual(rows.map((row) => row.envelope.id));
+    expect(await takeOne(storage)).toBeNull();
+  });
 
   test("a message that waits holds up its own key of its own topic in its own group only", async () => {
     const { storage } = await open();
