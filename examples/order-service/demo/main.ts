@@ -1,0 +1,59 @@
+// npm run demo: see --help.
+import { HELP, parseFlags, type DemoOptions } from "./flags.ts";
+import { isGood, report } from "./report.ts";
+import { runDemo } from "./run-demo.ts";
+import { Screen } from "./screen.ts";
+
+const EXIT = { good: 0, bad: 1, usage: 2, interrupted: 130 } as const;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const flags = parseFlags(args);
+  switch (flags.kind) {
+    case "help":
+      process.stdout.write(HELP);
+      return EXIT.good;
+    case "refused":
+      process.stderr.write(`${flags.why}\n\n${HELP}`);
+      return EXIT.usage;
+    case "run":
+      return perform(flags.options);
+    default:
+      return flags satisfies never;
+  }
+}
+
+async function perform(options: DemoOptions): Promise<number> {
+  const screen = new Screen();
+  const interruption = interruptions(screen);
+  try {
+    const { orders, kills } = options;
+    screen.print(
+      `Waybill demo: ${orders} orders, ${kills} ${kills === 1 ? "kill" : "kills"} of the worker\n`,
+    );
+    const result = await runDemo(options, screen, interruption);
+    screen.print(report(result));
+    if (options.json) screen.print(JSON.stringify(result));
+    return isGood(result) ? EXIT.good : EXIT.bad;
+  } catch (error) {
+    screen.endProgress();
+    if (interruption.aborted) return EXIT.interrupted;
+    console.error(error);
+    return EXIT.bad;
+  }
+}
+
+/** Aborted by Ctrl-C. Further signals change nothing: cleaning up takes a moment, and ends. */
+function interruptions(screen: Screen): AbortSignal {
+  const interruption = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      if (interruption.signal.aborted) return;
+      screen.endProgress();
+      screen.say(`interrupted (${signal}): cleaning up`);
+      interruption.abort(new Error(`interrupted by ${signal}`));
+    });
+  }
+  return interruption.signal;
+}

@@ -1,0 +1,41 @@
+// The worker process: publishes what the HTTP process committed, carries it to the groups, and runs them.
+import { nativeBroker } from "@waybill/broker";
+import { createWaybill, describeEvent, type EventListener } from "@waybill/core";
+import { postgresStorage } from "@waybill/postgres";
+import { readConfig } from "./config.ts";
+import { registerInventory } from "./inventory/inventory-group.ts";
+import { openDatabase } from "./open-database.ts";
+import { registerOrders } from "./orders/orders-group.ts";
+import { registerPayment } from "./payment/payment-group.ts";
+import { SOURCE } from "./source.ts";
+import { stopSignal } from "./stop-signal.ts";
+
+const config = readConfig();
+const stopped = stopSignal();
+const knex = openDatabase(config.databaseUrl, 20);
+
+/** Events as JSON lines; they name messages and never show what is in them. */
+const log: EventListener = (event) => {
+  if (event.level !== "debug" || config.logLevel === "debug")
+    console.log(JSON.stringify(describeEvent(event)));
+};
+
+const waybill = createWaybill({
+  source: SOURCE,
+  storage: postgresStorage({ knex }),
+  broker: nativeBroker({ dataDir: config.brokerDataDir }),
+  relay: { leaseMs: config.relayLeaseMs },
+  onEvent: log,
+});
+registerInventory(waybill);
+registerPayment(waybill);
+registerOrders(waybill);
+
+try {
+  await waybill.start();
+  console.log(JSON.stringify({ event: "ready" }));
+  await stopped;
+} finally {
+  await waybill.stop();
+  await knex.destroy();
+}
