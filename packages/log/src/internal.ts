@@ -9,3 +9,4 @@ export {
 } from "./format/batch-frame.ts";
 export type { BatchHeader } from "./format/batch-frame.ts";
 export { SEGMENT_HEADER_BYTES, segmentName } from "./format/segment-header.ts";
+export { readStoredRecords, replaceStoredRecords } from "./offline/stored-records.ts";

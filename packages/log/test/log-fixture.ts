@@ -2,8 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { Log, LogOptions } from "@waybill/log";
-import { openLog, recordOf } from "@waybill/log";
+import type { FileSystem, Log, LogOptions } from "@waybill/log";
+import { nodeFileSystem, openLog, recordOf } from "@waybill/log";
 
 export async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "waybill-log-"));
@@ -11,7 +11,23 @@ export async function temporaryDirectory(): Promise<string> {
   return directory;
 }
 
-export const SMALL = { segmentBytes: 8192, fillAheadBytes: 4096 } as const;
+/** The real files without waiting for the disk: for tests that open a log hundreds of times. */
+export const unsynced: FileSystem = {
+  ...nodeFileSystem,
+  syncDirectory: () => Promise.resolve(),
+  async open(path, mode) {
+    const file = await nodeFileSystem.open(path, mode);
+    file.dataSync = () => Promise.resolve();
+    return file;
+  },
+};
+
+export const SMALL = {
+  batchBytesMax: 16_384,
+  recordBytesMax: 16_384,
+  segmentBytes: 8192,
+  fillAheadBytes: 4096,
+} as const;
 
 export async function openSmall(directory: string, options: Partial<LogOptions> = {}): Promise<Log> {
   const log = await openLog({ directory, ...SMALL, ...options });

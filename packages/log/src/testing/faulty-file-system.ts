@@ -10,6 +10,8 @@ export interface Fault {
   readonly nth: number;
   readonly error: Error;
   readonly sticky?: boolean;
+  /** Only writes that it accepts are counted and fail. */
+  readonly matches?: (bytes: Uint8Array, position: number) => boolean;
   /** A failing write leaves this many of its bytes behind. Default 0. */
   readonly tornBytes?: number;
 }
@@ -50,8 +52,9 @@ export class FaultyFileSystem implements FileSystem {
     return {
       write: async (bytes, position) => {
         const fault = this.#fault;
+        const { matches } = fault ?? {};
         try {
-          this.#count("write");
+          if (matches === undefined || matches(bytes, position)) this.#count("write");
         } catch (error) {
           const torn = fault?.tornBytes ?? 0;
           if (torn > 0) await file.write(bytes.subarray(0, torn), position);

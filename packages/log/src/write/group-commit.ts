@@ -98,7 +98,8 @@ export class GroupCommit {
         return Promise.reject(tooLarge(record, this.#options));
       bytes += record.byteLength;
     }
-    const refusal = this.refusal(bytes, urgent);
+    // Without records this only waits, which a full disk does not forbid.
+    const refusal = records.length === 0 ? this.#failure : this.refusal(bytes, urgent);
     if (refusal !== null) return Promise.reject(refusal);
     this.#queuedBytes += bytes;
     this.#nextOffset += records.length;
