@@ -1,7 +1,7 @@
 import { nativeBroker } from "@waybill/broker";
 import { createWaybill, defineTopic } from "@waybill/core";
 import { postgresStorage } from "@waybill/postgres";
-import { knex as connect } from "knex";
+import connect from "knex";
 import { z } from "zod";
 
 const OrderPlaced = defineTopic("order.placed", {
