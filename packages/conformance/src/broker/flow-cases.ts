@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { fresh, newEnvelope } from "../support/messages.ts";
-import { staysTrue, waitUntil } from "../support/wait-until.ts";
+import { oneTurn, staysTrue } from "../support/wait-until.ts";
 import type { BrokerSuite } from "./broker-bed.ts";
 import { publishAll } from "./broker-bed.ts";
 import { collect, gate } from "./collector.ts";
@@ -18,7 +18,7 @@ export function flowCases({ runs }: BrokerSuite): void {
       const consumer = await collect(broker, { group, topics: [topic], prefetch: 4 }, async () => {
         running += 1;
         most = Math.max(most, running);
-        await waitUntil("company", () => true);
+        await oneTurn();
         running -= 1;
         return { kind: "ack" };
       });

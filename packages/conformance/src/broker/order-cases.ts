@@ -1,6 +1,6 @@
 import type { Delivery, Envelope } from "@waybill/core";
 import { expect } from "vitest";
-import { waitUntil } from "../support/wait-until.ts";
+import { oneTurn, waitUntil } from "../support/wait-until.ts";
 import type { BrokerSuite } from "./broker-bed.ts";
 import { historyOf, publishAll } from "./broker-bed.ts";
 import { collect } from "./collector.ts";
@@ -15,9 +15,9 @@ function byKey(envelopes: readonly Envelope[]): Map<string | null, string[]> {
   return found;
 }
 
-function interleaved(topic: string): Envelope[] {
+function interleaved(topic: string, keys = KEYS): Envelope[] {
   const next = historyOf(topic);
-  return Array.from({ length: MESSAGES }, (_, index) => next({ key: KEYS[index % KEYS.length] ?? "a" }));
+  return Array.from({ length: MESSAGES }, (_, index) => next({ key: keys[index % keys.length] ?? "a" }));
 }
 
 export function orderCases({ runs }: BrokerSuite): void {
@@ -41,7 +41,7 @@ export function orderCases({ runs }: BrokerSuite): void {
     ["orderedByKey"],
     async ({ broker, topic, group }) => {
       await broker.declareGroup(group, [topic]);
-      const batch = interleaved(topic);
+      const batch = interleaved(topic, ["a", "b"]);
       const all: Envelope[] = [];
       const running = new Map<number, string>();
       const clashes: string[] = [];
@@ -52,7 +52,7 @@ export function orderCases({ runs }: BrokerSuite): void {
           const other = running.get(envelope.partition);
           if (other !== undefined && other !== name) clashes.push(envelope.id);
           running.set(envelope.partition, name);
-          await Promise.resolve();
+          await oneTurn();
           running.delete(envelope.partition);
           return { kind: "ack" } as const;
         };
@@ -83,7 +83,7 @@ export function orderCases({ runs }: BrokerSuite): void {
           broker,
           { group, topics: [topic], prefetch: 1 },
           async ({ envelope }) => {
-            await Promise.resolve();
+            await oneTurn();
             applied.push(envelope);
             settled += 1;
             return { kind: "ack" };

@@ -1,7 +1,7 @@
 import type { Verdict } from "@waybill/core";
 import { expect } from "vitest";
 import { newEnvelope } from "../support/messages.ts";
-import { waitUntil } from "../support/wait-until.ts";
+import { oneTurn, staysTrue, waitUntil } from "../support/wait-until.ts";
 import type { BrokerSuite } from "./broker-bed.ts";
 import { publishAll } from "./broker-bed.ts";
 import { collect, gate } from "./collector.ts";
@@ -35,11 +35,32 @@ export function redeliveryCases({ runs }: BrokerSuite): void {
     const first = await collect(broker, { group, topics: [topic] }, late.pass);
     await first.until(1);
     await first.close(10);
-    late.open();
-    const second = await collect(broker, { group, topics: [topic] });
+    const second = await collect(broker, { group, topics: [topic] }, () => gate().pass());
     await second.until(1);
-    await second.close();
-    expect(second.ids()).toEqual(first.ids());
+    late.open();
+    await oneTurn();
+    await second.close(10);
+    const third = await collect(broker, { group, topics: [topic] });
+    await third.until(1);
+    await third.close();
+    expect(third.ids()).toEqual(first.ids());
+  });
+
+  runs("a subscription that is closing starts no further delivery", [], async ({ broker, topic, group }) => {
+    await broker.declareGroup(group, [topic]);
+    const slow = gate();
+    const closing = await collect(broker, { group, topics: [topic], prefetch: 4 }, slow.pass);
+    await publishAll(broker, [newEnvelope({ topic })]);
+    await closing.until(1);
+    const closed = closing.close(5_000);
+    await publishAll(broker, [newEnvelope({ topic })]);
+    expect(await staysTrue(() => closing.deliveries.length === 1)).toBe(true);
+    slow.open();
+    await closed;
+    const next = await collect(broker, { group, topics: [topic] });
+    await next.until(1);
+    await next.close();
+    expect(closing.deliveries).toHaveLength(1);
   });
 
   runs("close waits for deliveries that settle in time", [], async ({ broker, topic, group }) => {

@@ -35,6 +35,16 @@ export function parkedOrderCases<Tx>({ open }: StorageSuite<Tx>): void {
     expect(await takeOne(storage)).toBeNull();
   });
 
+  test("the order is that of the parking, not that of the commits", async () => {
+    const { storage } = await open();
+    const [first, second] = [parkedOf("k"), parkedOf("k")];
+    const slow = await hold(storage);
+    await storage.parked.park(slow.tx, first);
+    await parkAll(storage, second);
+    await slow.commit();
+    expect((await takeOne(storage))?.envelope.id).toBe(first.envelope.id);
+  });
+
   test("while the first of a key is being run, the second is not due for anybody", async () => {
     const { storage } = await open();
     await parkAll(storage, parkedOf("k"), parkedOf("k", { reason: "behind" }));

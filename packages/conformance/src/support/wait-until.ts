@@ -1,4 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { setImmediate as immediate, setTimeout as delay } from "node:timers/promises";
 
 const DEADLINE_MS = 8_000;
 const INTERVAL_MS = 2;
@@ -37,4 +37,9 @@ export async function staysTrue(condition: () => boolean): Promise<boolean> {
     await delay(INTERVAL_MS);
   }
   return condition();
+}
+
+/** Lets everything else that is ready run once, as a handler that awaits its database does. */
+export async function oneTurn(): Promise<void> {
+  await immediate();
 }
