@@ -82,3 +82,18 @@ test("cut consumers get what was in flight once more, and their late answers cou
     "c false",
   ]);
 });
+
+test("a subscription to some topics of its group is given those only", async () => {
+  await using broker = await opened();
+  await broker.declareGroup("billing", ["order.shipped"]);
+  const got: string[] = [];
+  await broker.subscribe(
+    { group: "billing", topics: ["order.placed"], prefetch: 9 },
+    async ({ envelope }) => {
+      got.push(envelope.topic);
+      return { kind: "ack" };
+    },
+  );
+  await kinds(broker, { ...message("a", 0), topic: "order.shipped" }, message("b", 0));
+  await expect.poll(() => got).toEqual(["order.placed"]);
+});

@@ -92,3 +92,16 @@ test("what fails after the commit does not look like a failed commit", async () 
   });
   expect(storage.committed("order")).toBe(1);
 });
+
+test("a savepoint that fails lets go of the locks that it took", async () => {
+  const storage = memoryStorage({ source: "orders" });
+  await storage.transaction(async (tx) => {
+    const work = storage.savepoint(tx, async (inner) => {
+      await inner.set("a", 1);
+      throw new Error("undo");
+    });
+    await expect(work).rejects.toThrow("undo");
+    await storage.transaction((other) => other.set("a", 2));
+  });
+  expect(storage.committed("a")).toBe(2);
+});
