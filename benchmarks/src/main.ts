@@ -1,0 +1,36 @@
+import { Command, InvalidArgumentError } from "commander";
+import { latency } from "./latency.ts";
+import { logAppend } from "./log-append.ts";
+import { outboxWrite } from "./outbox-write.ts";
+import { relayDrain } from "./relay-drain.ts";
+import { printFigures, type Benchmark } from "./report.ts";
+
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  "outbox-write": outboxWrite,
+  "relay-drain": relayDrain,
+  latency,
+  "log-append": logAppend,
+};
+
+const program = new Command("bench")
+  .description(
+    "Measures Waybill. Figures of one run may be compared; those of different runs or machines may not.",
+  )
+  .argument("<name>", `one of ${Object.keys(BENCHMARKS).join(", ")}`)
+  .option("--json", "print one JSON object as the last line", false)
+  .option("--rounds <n>", "rounds of which the median counts", wholeNumber, 5)
+  .option("--seconds <n>", "seconds that one measurement takes", wholeNumber, 3)
+  .action(async (name: string, options: { json: boolean; rounds: number; seconds: number }) => {
+    const benchmark = BENCHMARKS[name];
+    if (benchmark === undefined)
+      program.error(`unknown benchmark ${name}: use one of ${Object.keys(BENCHMARKS).join(", ")}`);
+    else printFigures(await benchmark(options), options.json);
+  });
+
+await program.parseAsync();
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("use a whole number from 1");
+  return value;
+}
