@@ -19,9 +19,10 @@ export interface Plan {
 export const CREDIT_LIMIT_CENTS = 5_000_000;
 export const OPENING_BALANCE_CENTS = 1_000_000_000;
 
-const ARTICLES = ["anvil", "bell", "compass", "drum", "easel", "flute", "globe", "harp"] as const;
-/** Sold out after the first few. */
-const SCARCE = "harp";
+/** Names and totals have one length, so that the saboteur finds messages that can change places. */
+const ARTICLES = ["anvil", "bench", "clock", "drill", "easel", "flute", "globe", "watch"] as const;
+/** Sells out halfway. */
+const SCARCE = "watch";
 
 /**
  * The same plan for the same number: about 8 % cost more than the customer's credit and are rolled back, 7 % cost an
@@ -52,7 +53,7 @@ function articleOf(index: number): string {
 function totalCentsOf(index: number): number {
   if (index % 12 === 7) return CREDIT_LIMIT_CENTS + 100;
   const cents = (index * 37) % 100;
-  const whole = 500 + ((index * 7) % 90) * 100;
+  const whole = 1_000 + ((index * 7) % 90) * 100;
   if (index % 14 === 5) return whole + 13;
   return whole + (cents === 13 ? 14 : cents);
 }

@@ -39,11 +39,13 @@ export class ServerProcess implements AsyncDisposable {
 
 /** The worker, and every successor of it after a kill. */
 export class WorkerProcess implements AsyncDisposable {
+  readonly brokerDataDir: string;
   readonly #env: Readonly<Record<string, string>>;
   readonly #ended: TsProcess[] = [];
   #child: TsProcess;
 
   constructor(databaseUrl: string, brokerDataDir: string) {
+    this.brokerDataDir = brokerDataDir;
     this.#env = {
       DATABASE_URL: databaseUrl,
       BROKER_DATA_DIR: brokerDataDir,

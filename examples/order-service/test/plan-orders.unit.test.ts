@@ -19,8 +19,8 @@ test("some orders of a plan are rolled back, declined and out of stock, most are
   expect(rolledBack.length / orders.length).toBeCloseTo(0.08, 1);
   const declined = orders.filter(({ total }) => Math.round(total * 100) % 100 === 13);
   expect(declined.length).toBeGreaterThan(20);
-  const wanted = orders.filter(({ sku }) => sku === "harp").reduce((sum, { quantity }) => sum + quantity, 0);
-  expect(wanted).toBeGreaterThan(stock.find(({ sku }) => sku === "harp")?.available ?? 0);
+  const wanted = orders.filter(({ sku }) => sku === "watch").reduce((sum, { quantity }) => sum + quantity, 0);
+  expect(wanted).toBeGreaterThan(stock.find(({ sku }) => sku === "watch")?.available ?? 0);
 });
 
 test("each part of the orders is followed by a kill, and its second half waits for the takeover", async () => {

@@ -1,4 +1,4 @@
-import type { Knex } from "knex";
+import type { Saboteur } from "./saboteur.ts";
 
 const APPLY_AGAIN = `
   with charged as (
@@ -13,7 +13,13 @@ const APPLY_AGAIN = `
   returning charged.order_id as "orderId"`;
 
 /** Applies the effect of a handler a second time. */
-export async function chargeTwice(knex: Knex): Promise<string | undefined> {
-  const { rows } = await knex.raw<{ rows: { orderId: string }[] }>(APPLY_AGAIN);
-  return rows[0] && `order ${rows[0].orderId} was charged a second time`;
-}
+export const chargeTwice: Saboteur = {
+  async prepare({ knex, until }) {
+    await until("the first charge", async () => (await knex("charges").first()) !== undefined);
+    return null;
+  },
+  async tamper({ knex }) {
+    const { rows } = await knex.raw<{ rows: [{ orderId: string }] }>(APPLY_AGAIN);
+    return `order ${rows[0].orderId} was charged a second time`;
+  },
+};

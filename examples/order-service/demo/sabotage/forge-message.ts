@@ -1,4 +1,4 @@
-import type { Knex } from "knex";
+import type { Saboteur } from "./saboteur.ts";
 
 const FORGED_ORDER = "o-forged";
 
@@ -9,13 +9,13 @@ const COPY_WITH_ANOTHER_ORDER = `
   from waybill.outbox
   where topic = 'order.placed'
   order by id
-  limit 1
-  returning id`;
+  limit 1`;
 
 /** Writes the message of an order that was never committed. */
-export async function forgeMessage(knex: Knex): Promise<string | undefined> {
-  const { rows } = await knex.raw<{ rows: unknown[] }>(COPY_WITH_ANOTHER_ORDER, [FORGED_ORDER]);
-  return rows.length === 0
-    ? undefined
-    : `an outbox row for order ${FORGED_ORDER}, which does not exist, was forged`;
-}
+export const forgeMessage: Saboteur = {
+  prepare: () => Promise.resolve(null),
+  async tamper({ knex }) {
+    await knex.raw(COPY_WITH_ANOTHER_ORDER, [FORGED_ORDER]);
+    return `an outbox row was forged for order ${FORGED_ORDER}, which does not exist`;
+  },
+};

@@ -1,23 +1,68 @@
+import { storedMessages, swapStoredMessages, type StoredMessage } from "@waybill/broker/internal";
 import type { Knex } from "knex";
+import { groupedBy } from "../audit/finding.ts";
+import type { Saboteur } from "./saboteur.ts";
 
-const SWAP_UNREAD = `
-  with pair as (
-    select a.id as first_id, a.payload as first_payload, b.id as second_id, b.payload as second_payload
-    from waybill.outbox as a
-    join waybill.outbox as b on b.topic = a.topic and b.key = a.key and b.id > a.id
-    where a.id > ? and a.topic = 'order.placed'
-    order by a.id, b.id
-    limit 1
-  )
-  update waybill.outbox as message
-  set payload = case message.id when pair.first_id then pair.second_payload else pair.first_payload end
-  from pair
-  where message.id in (pair.first_id, pair.second_id)
-  returning convert_from(message.payload, 'UTF8')::json ->> 'orderId' as "orderId"`;
+/** Two orders of one customer that the broker has confirmed, the inventory has not handled, and that fit each other. */
+const HAS_PAIR = `
+  select 1
+  from waybill.outbox as message
+  where message.topic = 'order.placed'
+    and pg_visible_in_snapshot(
+      message.xid,
+      (select from_snapshot from waybill.relay_progress order by id desc limit 1)
+    )
+    and not exists (
+      select from waybill.inbox as applied
+      where applied.consumer_group = 'inventory' and applied.message_id = message.message_id
+    )
+  group by message.key, octet_length(message.payload)
+  having count(*) > 1
+  limit 1`;
 
-/** Exchanges two messages of one customer before anybody has read them. */
-export async function swapMessages(knex: Knex, lastId: string): Promise<string | undefined> {
-  const { rows } = await knex.raw<{ rows: { orderId: string }[] }>(SWAP_UNREAD, [lastId]);
-  if (rows.length === 0) return undefined;
-  return `the messages of orders ${rows.map(({ orderId }) => orderId).join(" and ")} were exchanged`;
+/** Exchanges two messages of one customer in the broker's data directory, between their confirm and their delivery. */
+export const swapMessages: Saboteur = {
+  async prepare({ knex, until }) {
+    const hold = await holdInventory(knex);
+    await until("two messages of one customer in the broker", async () => {
+      const { rows } = await knex.raw<{ rows: unknown[] }>(HAS_PAIR);
+      return rows.length > 0;
+    });
+    return hold;
+  },
+  async tamper({ knex, brokerDataDir }) {
+    const pair = await findPair(knex, brokerDataDir);
+    await swapStoredMessages(brokerDataDir, ...pair);
+    const [one, other] = pair.map(orderIdOf);
+    return `the stored messages of orders ${one} and ${other} changed places in the broker's log`;
+  },
+};
+
+/** Lets the inventory wait in front of its shelves, so that messages pile up in the broker. */
+async function holdInventory(knex: Knex): Promise<AsyncDisposable> {
+  const tx = await knex.transaction();
+  await tx.raw("lock table stock in exclusive mode");
+  return {
+    async [Symbol.asyncDispose]() {
+      await tx.rollback();
+    },
+  };
+}
+
+async function findPair(knex: Knex, dataDir: string): Promise<[StoredMessage, StoredMessage]> {
+  const applied = new Set(await knex.withSchema("waybill").table("inbox").pluck<string[]>("message_id"));
+  const waiting: StoredMessage[] = [];
+  for await (const message of storedMessages(dataDir)) {
+    if (message.envelope.topic === "order.placed" && !applied.has(message.envelope.id)) waiting.push(message);
+  }
+  const alike = groupedBy(waiting, ({ envelope, encodedBytes }) => `${envelope.key} ${encodedBytes}`);
+  for (const [one, other] of alike.values()) {
+    if (one !== undefined && other !== undefined) return [one, other];
+  }
+  throw new Error("there are no two messages in the broker that could change places");
+}
+
+function orderIdOf({ envelope }: StoredMessage): string {
+  const { orderId } = JSON.parse(Buffer.from(envelope.payload).toString()) as { orderId: string };
+  return orderId;
 }
