@@ -8,7 +8,7 @@ import {
   SEGMENT_HEADER_BYTES,
   segmentName,
 } from "@waybill/log/internal";
-import { appendText, openSmall, SMALL, temporaryDirectory, texts, unsynced } from "./log-fixture.ts";
+import { appendText, openSmall, QUICK, SMALL, temporaryDirectory, texts } from "./log-fixture.ts";
 
 /** A directory as a crash leaves it: three batches in one segment, no seal. `last` is where the third one stands. */
 async function crashed(): Promise<{
@@ -37,7 +37,7 @@ describe("a torn tail", () => {
     const { directory, file, bytes, last, end } = await crashed();
     for (let cut = last; cut < end; cut += 1) {
       await writeFile(file, bytes.subarray(0, cut));
-      const log = await openLog({ directory, ...SMALL, fileSystem: unsynced });
+      const log = await openLog({ directory, ...QUICK });
       expect(await texts(log), `cut at ${cut}`).toEqual(["one", "two", "three"]);
       expect(log.tornTail?.bytes ?? 0).toBeLessThanOrEqual(cut - last);
       await appendText(log, "six");
@@ -52,7 +52,7 @@ describe("a torn tail", () => {
       const torn = Buffer.from(bytes);
       torn.fill(0, cut);
       await writeFile(file, torn);
-      const log = await openLog({ directory, ...SMALL, fileSystem: unsynced });
+      const log = await openLog({ directory, ...QUICK });
       expect(await texts(log), `zeros from ${cut}`).toEqual(["one", "two", "three"]);
       const { file: aside, bytes: tornBytes } = log.tornTail ?? { file, bytes: 0 };
       const kept = (await readFile(aside)).subarray(0, tornBytes);
@@ -68,7 +68,7 @@ describe("a torn tail", () => {
       const flipped = Buffer.from(bytes);
       flipped[last + (bit >> 3)]! ^= 1 << (bit & 7);
       await writeFile(file, flipped);
-      const log = await openLog({ directory, ...SMALL, fileSystem: unsynced });
+      const log = await openLog({ directory, ...QUICK });
       expect(log.tornTail, `bit ${bit}`).not.toBeNull();
       expect(await texts(log)).toEqual(["one", "two", "three"]);
       await log.close();
