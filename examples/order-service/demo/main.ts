@@ -44,7 +44,7 @@ async function perform(options: DemoOptions): Promise<number> {
   }
 }
 
-/** Aborted by Ctrl-C. Further signals change nothing: cleaning up takes a moment, and ends. */
+/** Aborted by Ctrl-C, and when nobody reads any more. Further signals change nothing: cleaning up ends by itself. */
 function interruptions(screen: Screen): AbortSignal {
   const interruption = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -55,5 +55,6 @@ function interruptions(screen: Screen): AbortSignal {
       interruption.abort(new Error(`interrupted by ${signal}`));
     });
   }
+  process.stdout.on("error", (error) => interruption.abort(error));
   return interruption.signal;
 }

@@ -47,6 +47,8 @@ async function placeOrder(
     headers: { "content-type": "application/json" },
     body: JSON.stringify(order),
     signal,
+  }).catch((cause: unknown) => {
+    throw new Error(`order ${order.orderId}: the HTTP service did not answer`, { cause });
   });
   const body = (await response.json()) as { code?: string };
   if (response.status === 201) return "placed";

@@ -38,8 +38,11 @@ interface Stage {
 export async function runDemo(
   options: DemoOptions,
   screen: Screen,
-  signal: AbortSignal,
+  interruption: AbortSignal,
 ): Promise<DemoResult> {
+  const crash = new AbortController();
+  const onCrash = (error: Error): void => crash.abort(error);
+  const signal = AbortSignal.any([interruption, crash.signal]);
   const plan = planOrders(options.orders);
   await using folder = temporaryFolder("waybill-demo");
   await using postgres = await startPostgres();
@@ -52,8 +55,8 @@ export async function runDemo(
   await unlessAborted(signal, prepareShop(pool.knex, plan));
   screen.say(`tables migrated; ${plan.customers.length} customers, ${plan.stock.length} articles`);
 
-  await using worker = new WorkerProcess(database.url, join(folder.path, "broker"));
-  await using server = await startServer(database.url);
+  await using worker = new WorkerProcess(database.url, join(folder.path, "broker"), onCrash);
+  await using server = await startServer(database.url, onCrash);
   await unlessAborted(signal, worker.leads());
   screen.say(`HTTP service and worker are up, as processes of their own`);
   return await perform({ options, plan, knex: pool.knex, server, worker, screen, signal });

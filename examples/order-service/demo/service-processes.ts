@@ -1,4 +1,4 @@
-import { spawnTs, type JsonLine, type TsProcess } from "@waybill/services";
+import { spawnTs, type JsonLine, type ProcessExit, type TsProcess } from "@waybill/services";
 
 const SERVER = new URL("../src/server.ts", import.meta.url);
 const WORKER = new URL("../src/worker.ts", import.meta.url);
@@ -7,96 +7,117 @@ const WORKER = new URL("../src/worker.ts", import.meta.url);
 const RELAY_LEASE_MS = 1_500;
 const STOP_DEADLINE_MS = 15_000;
 
-/** Starts the HTTP service on a free port. Answers with its address. */
-export async function startServer(databaseUrl: string): Promise<ServerProcess> {
-  const child = spawnTs(SERVER, [], { env: { DATABASE_URL: databaseUrl, PORT: "0" } });
+/** Told when a process ends that nobody asked to end. */
+export type OnCrash = (error: Error) => void;
+
+/** Starts the HTTP service on a free port. */
+export async function startServer(databaseUrl: string, onCrash: OnCrash): Promise<ServerProcess> {
+  const service = new ServiceProcess(
+    "the HTTP service",
+    SERVER,
+    { DATABASE_URL: databaseUrl, PORT: "0" },
+    onCrash,
+  );
   try {
-    const { address } = await child.ready();
-    return new ServerProcess(child, String(address));
+    const { address } = await service.child.ready();
+    return {
+      address: String(address),
+      stop: () => service.stop(),
+      [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
+    };
   } catch (error) {
-    await child[Symbol.asyncDispose]();
+    await service[Symbol.asyncDispose]();
     throw error;
   }
 }
 
-export class ServerProcess implements AsyncDisposable {
+export interface ServerProcess extends AsyncDisposable {
+  /** Such as `http://127.0.0.1:3000`. */
   readonly address: string;
-  readonly #child: TsProcess;
-
-  constructor(child: TsProcess, address: string) {
-    this.#child = child;
-    this.address = address;
-  }
-
-  stop(): Promise<void> {
-    return stopped(this.#child, "the HTTP service");
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#child[Symbol.asyncDispose]();
-  }
+  stop(): Promise<void>;
 }
 
 /** The worker, and every successor of it after a kill. */
 export class WorkerProcess implements AsyncDisposable {
   readonly brokerDataDir: string;
-  readonly #env: Readonly<Record<string, string>>;
-  readonly #ended: TsProcess[] = [];
-  #child: TsProcess;
+  readonly #start: () => ServiceProcess;
+  readonly #all: ServiceProcess[];
+  #current: ServiceProcess;
 
-  constructor(databaseUrl: string, brokerDataDir: string) {
-    this.brokerDataDir = brokerDataDir;
-    this.#env = {
+  constructor(databaseUrl: string, brokerDataDir: string, onCrash: OnCrash) {
+    const env = {
       DATABASE_URL: databaseUrl,
       BROKER_DATA_DIR: brokerDataDir,
       RELAY_LEASE_MS: String(RELAY_LEASE_MS),
       LOG_LEVEL: "debug",
     };
-    this.#child = this.#spawn();
+    this.brokerDataDir = brokerDataDir;
+    this.#start = () => new ServiceProcess("the worker", WORKER, env, onCrash);
+    this.#current = this.#start();
+    this.#all = [this.#current];
   }
 
   /** Resolves when it takes deliveries and publishes. */
   async leads(): Promise<void> {
-    await this.#child.ready();
-    await this.#child.line(({ type }) => type === "relay.leading");
+    const { child } = this.#current;
+    await child.ready();
+    await child.line(({ type }) => type === "relay.leading");
   }
 
   /** Ends it by SIGKILL, as the kernel or a power cut would. Resolves when it is gone. */
-  async kill(): Promise<void> {
-    this.#child.kill("SIGKILL");
-    await this.#child.exited;
-    this.#ended.push(this.#child);
+  kill(): Promise<void> {
+    return this.#current[Symbol.asyncDispose]();
   }
 
   /** Starts a new one in its place. */
   restart(): void {
-    this.#child = this.#spawn();
+    this.#current = this.#start();
+    this.#all.push(this.#current);
   }
 
   stop(): Promise<void> {
-    return stopped(this.#child, "the worker");
+    return this.#current.stop();
   }
 
   /** The events that all of them reported. */
   events(): JsonLine[] {
-    return [...new Set([...this.#ended, this.#child])].flatMap(({ lines }) => lines);
+    return this.#all.flatMap(({ child }) => child.lines);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#child[Symbol.asyncDispose]();
-  }
-
-  #spawn(): TsProcess {
-    return spawnTs(WORKER, [], { env: this.#env });
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.kill();
   }
 }
 
-/** Asks a process to end, and insists that it ends well: what it has in work is finished then. */
-async function stopped(child: TsProcess, name: string): Promise<void> {
-  child.kill("SIGTERM");
-  const late = AbortSignal.timeout(STOP_DEADLINE_MS);
-  late.addEventListener("abort", () => child.kill("SIGKILL"));
-  const { code, signal } = await child.exited;
-  if (code !== 0)
-    throw new Error(`${name} did not stop well (${signal ?? code}):\n${child.output.join("\n")}`);
+/** One operating system process, and whether its end is wanted. */
+class ServiceProcess implements AsyncDisposable {
+  readonly child: TsProcess;
+  readonly #name: string;
+  #wanted = false;
+
+  constructor(name: string, file: URL, env: Readonly<Record<string, string>>, onCrash: OnCrash) {
+    this.#name = name;
+    this.child = spawnTs(file, [], { env });
+    void this.child.exited.then((exit) => {
+      if (!this.#wanted) onCrash(this.#ended(exit));
+    });
+  }
+
+  /** Asks it to end, and insists that it ends well: what it has in work is finished then. */
+  async stop(): Promise<void> {
+    this.#wanted = true;
+    this.child.kill("SIGTERM");
+    AbortSignal.timeout(STOP_DEADLINE_MS).addEventListener("abort", () => this.child.kill("SIGKILL"));
+    const exit = await this.child.exited;
+    if (exit.code !== 0) throw this.#ended(exit);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#wanted = true;
+    await this.child[Symbol.asyncDispose]();
+  }
+
+  #ended({ code, signal }: ProcessExit): Error {
+    return new Error(`${this.#name} ended (${signal ?? code}):\n${this.child.output.join("\n")}`);
+  }
 }
