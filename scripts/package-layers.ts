@@ -9,6 +9,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   "packages/broker": ["@waybill/core", "@waybill/log"],
   "packages/postgres": ["@waybill/core", "@waybill/migrations"],
   "packages/cli": ["@waybill/core", "@waybill/postgres", "@waybill/broker", "@waybill/migrations"],
+  benchmarks: ["@waybill/core", "@waybill/log", "@waybill/broker", "@waybill/postgres", "@waybill/services"],
   "packages/services": [],
   "packages/conformance": ["@waybill/core", "@waybill/services"],
   "packages/chaos": [
