@@ -34,7 +34,7 @@ export interface OrderRow {
 }
 
 /** One line for each message that a group has handled. */
-export interface OrderHistoryRow {
+interface OrderHistoryRow {
   /** Grows in the order in which things happened; as text, because it may exceed a JavaScript number. */
   history_id?: string;
   consumer_group: string;
@@ -44,7 +44,7 @@ export interface OrderHistoryRow {
   customer_order_no: number;
 }
 
-export interface StockRow {
+interface StockRow {
   sku: string;
   available: number;
 }
@@ -60,13 +60,13 @@ export interface StockMovementRow {
   customer_order_no: number | null;
 }
 
-export interface AccountRow {
+interface AccountRow {
   customer_id: string;
   opening_cents: number;
   balance_cents: number;
 }
 
-export interface ChargeRow {
+interface ChargeRow {
   charge_id?: string;
   order_id: string;
   customer_id: string;

@@ -20,7 +20,7 @@ export interface BrokerSuiteOptions<Bed extends BrokerBed> {
 }
 
 /** What one case gets. */
-export interface BrokerCase {
+interface BrokerCase {
   /** Opened. After `restart` use what that answered. */
   readonly broker: Broker;
   readonly features: BrokerFeatures;
@@ -32,7 +32,7 @@ export interface BrokerCase {
 }
 
 /** What a case needs beyond what every broker can do. */
-export type Need = "orderedByKey" | "fencing" | "prefixAcceptance" | "deduplicates" | "durable";
+type Need = "orderedByKey" | "fencing" | "prefixAcceptance" | "deduplicates" | "durable";
 
 /** What a theme of cases gets. */
 export interface BrokerSuite {

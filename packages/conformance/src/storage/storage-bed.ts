@@ -72,7 +72,7 @@ export async function later<Tx, T>(
 }
 
 /** A snapshot of now. */
-export async function snapshotOf<Tx>(storage: Storage<Tx>, since: Snapshot): Promise<Snapshot> {
+async function snapshotOf<Tx>(storage: Storage<Tx>, since: Snapshot): Promise<Snapshot> {
   const { to } = await storage.outbox.openWindow(since, 1);
   return to;
 }
