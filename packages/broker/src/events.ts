@@ -19,6 +19,13 @@ export type NativeBrokerEvent =
   /** The checkpoint could not be used, the whole log was read instead. */
   | { readonly type: "broker.checkpoint-ignored"; readonly level: "warn"; readonly reason: string }
   | { readonly type: "broker.checkpoint-failed"; readonly level: "warn"; readonly error: Error }
+  /** `group` acknowledges too little: what it still wants keeps this much of the log on disk. */
+  | {
+      readonly type: "broker.backlog";
+      readonly level: "warn";
+      readonly group: string;
+      readonly keptBytes: number;
+    }
   /** A write to disk failed. The broker is down until it is opened again. */
   | { readonly type: "broker.failed"; readonly level: "error"; readonly error: Error };
 

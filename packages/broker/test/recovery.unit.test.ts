@@ -109,6 +109,22 @@ describe("checkpoints and retention", () => {
     },
   );
 
+  test("a group that never acknowledges is named before the disk is full", async () => {
+    const events: NativeBrokerEvent[] = [];
+    const options = {
+      ...SMALL,
+      backlogAlarmBytes: 50_000,
+      onEvent: (event: NativeBrokerEvent) => events.push(event),
+    };
+    const broker = await openBroker(await temporaryDirectory(), options);
+    await broker.declareGroup("idle", [TOPIC]);
+    const consumer = await collect(broker);
+    for (let from = 0; from < 1000; from += 50) await broker.publish(messages(from, from + 50), NO_FENCE);
+    await vi.waitFor(() => expect(consumer.ids).toHaveLength(1000), WAIT);
+    await broker[Symbol.asyncDispose]();
+    expect(events.at(-1)).toMatchObject({ type: "broker.backlog", group: "idle" });
+  });
+
   test("a backlog far larger than the window is delivered completely and in order", async () => {
     const broker = await openBroker(await temporaryDirectory(), { windowMessagesMax: 16 });
     for (let from = 0; from < 3000; from += 500) await broker.publish(messages(from, from + 500), NO_FENCE);

@@ -1,6 +1,8 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import type { FileSystem } from "@waybill/log";
 import { nodeFileSystem, openLog, recordOf } from "@waybill/log";
 import { FaultyFileSystem } from "@waybill/log/internal";
 import { appendText, openSmall, SMALL, temporaryDirectory, texts } from "./log-fixture.ts";
@@ -22,6 +24,15 @@ describe("append and read", () => {
     expect(again.nextOffset).toBe(500);
     expect(await texts(again)).toEqual(expected);
     expect(await texts(again, 321)).toEqual(expected.slice(321));
+  });
+
+  test("zeros that are written slowly never land on what was committed", async () => {
+    const directory = await temporaryDirectory();
+    const expected = numbered(60).map((text) => text.padEnd(1800, "."));
+    const log = await openSmall(directory, { fileSystem: slowZeros });
+    for (const text of expected) await appendText(log, text);
+    await log.close();
+    expect(await texts(await openSmall(directory))).toEqual(expected);
   });
 
   test("appends made while a commit is in flight share the next commit", async () => {
@@ -64,7 +75,7 @@ describe("append and read", () => {
     const log = await openSmall(await temporaryDirectory(), {
       batchBytesMax: 100,
       recordBytesMax: 100,
-      queueBytesMax: 500,
+      queueBytesMax: 520,
     });
     const taken = [0, 1, 2, 3, 4, 5].map(() => log.append([recordOf(Buffer.alloc(100))]));
     await expect(log.append([recordOf(Buffer.alloc(100))])).rejects.toMatchObject({ code: "QUEUE_FULL" });
@@ -90,6 +101,20 @@ describe("append and read", () => {
     );
   });
 });
+
+const slowZeros: FileSystem = {
+  ...nodeFileSystem,
+  async open(path, mode) {
+    const file = await nodeFileSystem.open(path, mode);
+    const write = file.write.bind(file);
+    file.write = async (bytes, position) => {
+      const turns = bytes.every((byte) => byte === 0) ? 20 : 0;
+      for (let turn = 0; turn < turns; turn += 1) await setImmediate();
+      await write(bytes, position);
+    };
+    return file;
+  },
+};
 
 async function hasSpare(directory: string): Promise<boolean> {
   return (await readdir(join(directory, "log"))).includes("spare.tmp");

@@ -2,6 +2,7 @@ import type { Log } from "@waybill/log";
 import { encodeControl } from "../records/control-record.ts";
 import type { BrokerState } from "../state/broker-state.ts";
 import { writeCheckpoint } from "../storage/checkpoint-file.ts";
+import { notify } from "./engine-events.ts";
 import type { ResolvedNativeBrokerOptions } from "../options/native-broker-options.ts";
 
 /** Records the whole state at the end of the log now and then, and drops the segments that nobody needs any more. */
@@ -53,8 +54,21 @@ export class Checkpointer {
     await this.#log.append(records, { urgent: true });
     const checkpoint = { snapshotOffset, provenOffset: this.#log.durableOffset };
     await writeCheckpoint(this.#options.fileSystem, this.#options.dataDir, checkpoint);
+    await this.#dropOld(snapshotOffset);
+  }
+
+  /** Drops what every group is done with; says who is the last to want the rest when that is much. */
+  async #dropOld(snapshotOffset: number): Promise<void> {
     let floor = snapshotOffset;
-    for (const group of this.#state.groups.values()) floor = Math.min(floor, group.floor);
+    let slowest: string | null = null;
+    for (const group of this.#state.groups.values()) {
+      if (group.floor >= floor) continue;
+      floor = group.floor;
+      slowest = group.name;
+    }
     await this.#log.dropBefore(floor);
+    const keptBytes = this.#log.segmentCount * this.#options.segmentBytes;
+    if (slowest === null || keptBytes <= this.#options.backlogAlarmBytes) return;
+    notify(this.#options.onEvent, { type: "broker.backlog", level: "warn", group: slowest, keptBytes });
   }
 }

@@ -18,6 +18,8 @@ export interface NativeBrokerOptions {
   readonly queueBytesMax?: number;
   /** A checkpoint is written, and old segments are dropped, after this much was appended. Default 64 MiB. */
   readonly checkpointBytes?: number;
+  /** More log than this kept on disk for a group's sake is reported at every checkpoint. Default 1 GiB. */
+  readonly backlogAlarmBytes?: number;
   /** Messages a group holds in memory; the rest of its backlog stays in the log. Default 16,384. */
   readonly windowMessagesMax?: number;
   /** Payload bytes a group holds in memory. Default 16 MiB. */
@@ -43,6 +45,7 @@ const DEFAULTS = {
   fillAheadBytes: 8 * MIB,
   queueBytesMax: 64 * MIB,
   checkpointBytes: 64 * MIB,
+  backlogAlarmBytes: 1024 * MIB,
   windowMessagesMax: 16_384,
   windowBytesMax: 16 * MIB,
   ackFlushMs: 5,
@@ -61,6 +64,7 @@ const schema = z.strictObject({
   fillAheadBytes: bytes(1024 * MIB).default(DEFAULTS.fillAheadBytes),
   queueBytesMax: bytes(4096 * MIB).default(DEFAULTS.queueBytesMax),
   checkpointBytes: bytes(4096 * MIB).default(DEFAULTS.checkpointBytes),
+  backlogAlarmBytes: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(DEFAULTS.backlogAlarmBytes),
   windowMessagesMax: z.int().min(1).max(1_000_000).default(DEFAULTS.windowMessagesMax),
   windowBytesMax: bytes(4096 * MIB).default(DEFAULTS.windowBytesMax),
   ackFlushMs: z.int().min(0).max(60_000).default(DEFAULTS.ackFlushMs),

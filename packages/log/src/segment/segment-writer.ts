@@ -24,7 +24,8 @@ export class SegmentWriter {
   #spare: WritableSegment | null = null;
   #filling: Promise<void> | null = null;
   #fillError: Error | null = null;
-  #closed = false;
+  /** While a segment is exchanged, and after `close`, no filling begins. */
+  #settled = false;
 
   constructor(
     options: ResolvedLogOptions,
@@ -66,13 +67,13 @@ export class SegmentWriter {
 
   /** Writes zeros ahead, beside the commits. Cheap when there is nothing to do. */
   fillAhead(): void {
-    if (this.#filling !== null || this.#closed) return;
+    if (this.#filling !== null || this.#settled) return;
     const work = this.#nextFill();
     if (work !== null) this.#startFilling(work);
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#settled = true;
     await this.#filling;
     await this.#current?.file.close();
     await this.#spare?.file.close();
@@ -125,7 +126,14 @@ export class SegmentWriter {
       await this.#filling;
       if (this.#fillError !== null && this.#spare === null) throw this.#fillError;
     }
-    const next = this.#spare;
+    // Zeros that are still on their way must not land on the header or the first frames.
+    this.#settled = true;
+    await this.#filling;
+    await this.#exchange(this.#spare, baseOffset);
+    this.#settled = false;
+  }
+
+  async #exchange(next: WritableSegment, baseOffset: number): Promise<void> {
     const path = join(this.#folder, segmentName(baseOffset));
     const place: SegmentPlace = { path, baseOffset, epoch: this.#options.epoch() };
     await next.place(this.#options.fileSystem, this.#folder, place, this.#options.now());

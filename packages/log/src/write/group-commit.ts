@@ -1,4 +1,5 @@
 import { LogError } from "../errors/log-error.ts";
+import { frameBytes, RECORD_HEADER_BYTES } from "../format/batch-frame.ts";
 import type { ResolvedLogOptions } from "../options.ts";
 import type { SegmentWriter } from "../segment/segment-writer.ts";
 import { CommitSlab } from "./commit-slab.ts";
@@ -84,11 +85,15 @@ export class GroupCommit {
     const cause = this.#segments.fillError;
     if (cause === null) return null;
     this.#segments.fillAhead();
-    const needed = this.#queuedBytes + bytes + (urgent ? 0 : RESERVE_BYTES);
+    // Both slabs may still have to be written, and what comes gets a frame of its own.
+    const taken = this.#queuedBytes + this.#gathering.frameBytes + this.#idle.frameBytes;
+    const needed = taken + frameBytes(bytes) + (urgent ? 0 : RESERVE_BYTES);
     if (needed <= this.#segments.writableBytes) return null;
-    return new LogError("LOG_FULL", "There is no space for further segments. Free space on the disk.", {
-      cause,
-    });
+    return new LogError(
+      "LOG_FULL",
+      `No further space can be prepared, free some on the disk: ${cause.message}`,
+      { cause },
+    );
   }
 
   append(records: readonly RecordSource[], urgent: boolean): Promise<void> {
@@ -96,7 +101,7 @@ export class GroupCommit {
     for (const record of records) {
       if (record.byteLength > this.#options.recordBytesMax)
         return Promise.reject(tooLarge(record, this.#options));
-      bytes += record.byteLength;
+      bytes += RECORD_HEADER_BYTES + record.byteLength;
     }
     // Without records this only waits, which a full disk does not forbid.
     const refusal = records.length === 0 ? this.#failure : this.refusal(bytes, urgent);
@@ -166,7 +171,7 @@ export class GroupCommit {
       for (; append.next < append.records.length; append.next += 1) {
         const record = append.records[append.next];
         if (record === undefined || !this.#gathering.tryAdd(record)) return;
-        this.#queuedBytes -= record.byteLength;
+        this.#queuedBytes -= RECORD_HEADER_BYTES + record.byteLength;
       }
     }
   }
