@@ -1,5 +1,11 @@
 import type { Connection } from "./run.ts";
 
+/** A connection that was taken out of the pool. */
+export interface Reserved {
+  readonly connection: Connection;
+  readonly giveBack: (sound: boolean) => Promise<void>;
+}
+
 /** How one driver hands out connections and runs transactions; everything above it is the same for all. */
 export interface Database<Tx> {
   readonly name: string;
@@ -11,8 +17,8 @@ export interface Database<Tx> {
    * @throws WaybillError `STORAGE_UNAVAILABLE` when no connection can be had
    */
   connected<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
-  /** Takes a connection out of the pool for long. The answer's `end` destroys it. */
-  reserve(): Promise<{ readonly connection: Connection; readonly end: () => Promise<void> }>;
+  /** Takes a connection out of the pool for long. Given back sound, it serves others; else it is destroyed. */
+  reserve(): Promise<Reserved>;
   /** @throws WaybillError `NOT_IN_TRANSACTION` */
   assertTransaction(tx: Tx): void;
   /** The connection of an open transaction. @throws WaybillError `NOT_IN_TRANSACTION` */

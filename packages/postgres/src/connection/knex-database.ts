@@ -1,13 +1,13 @@
 import { WaybillError } from "@waybill/core";
 import type { Knex } from "knex";
-import type { ClientBase } from "pg";
+import type { Client } from "pg";
 import { commitUnknown, rolledBackInstead } from "./commit.ts";
 import type { Database } from "./database.ts";
 import { isConnectionError, unavailable } from "./driver-error.ts";
 import type { Connection } from "./run.ts";
 
 /** A raw connection of knex. knex itself marks broken ones, and drops them when it is given them back. */
-type RawClient = ClientBase & { __knex__disposed?: unknown };
+type RawClient = Client & { __knex__disposed?: unknown };
 
 /** The part of knex's client that knex documents for drivers only; checked against knex 3.3. */
 interface KnexClient {
@@ -36,11 +36,11 @@ export function knexDatabase(knex: Knex, prepare: boolean): Database<Knex.Transa
     connected: (work) => connected(knexClient, prepare, work),
     async reserve() {
       const client = await acquire(knexClient);
-      const end = async (): Promise<void> => {
-        client.__knex__disposed = "reserved by Waybill";
+      const giveBack = async (sound: boolean): Promise<void> => {
+        if (!sound) client.__knex__disposed ??= "given back broken by Waybill";
         await knexClient.releaseConnection(client);
       };
-      return { connection: { client, prepare }, end };
+      return { connection: { client, prepare }, giveBack };
     },
     assertTransaction: assertKnexTransaction,
     async connectionOf(tx) {
@@ -78,47 +78,46 @@ async function connected<T>(
 }
 
 async function transaction<T>(knex: Knex, work: (tx: Knex.Transaction) => Promise<T>): Promise<T> {
-  let worked = false;
-  let committed = false;
-  let client: RawClient | undefined;
-  let lostBefore: unknown;
+  const state = { begun: false, worked: false, committed: false, lostBefore: undefined as unknown };
   let result: T | undefined;
   try {
     await knex.transaction(
       async (tx) => {
-        client = await clientOf(tx).acquireConnection();
-        onCommit(tx, client, () => (committed = true));
+        // knex calls back also when BEGIN failed.
+        if (tx.isCompleted()) return;
+        state.begun = true;
+        const client = await clientOf(tx).acquireConnection();
+        onCommit(tx, client, () => (state.committed = true));
         result = await work(tx);
-        worked = true;
-        lostBefore = client.__knex__disposed;
+        state.worked = true;
+        state.lostBefore = client.__knex__disposed;
       },
       { isolationLevel: "read committed" },
     );
   } catch (error) {
-    if (worked && isConnectionError(error))
-      throw lostBefore === undefined ? commitUnknown(error) : unavailable(error);
-    if (client === undefined) throw unavailable(error);
-    throw error;
+    if (!state.begun) throw unavailable(error);
+    if (!state.worked || !isConnectionError(error)) throw error;
+    throw state.lostBefore === undefined ? commitUnknown(error) : unavailable(error);
   }
-  if (!committed) throw rolledBackInstead();
+  if (!state.committed) throw rolledBackInstead();
   return result as T;
 }
 
 /**
  * knex resolves a transaction's promise also after a rollback, and after a COMMIT that the server answered with ROLLBACK
- * because a statement had failed. So the promise counts only if COMMIT was sent while the transaction was sound.
+ * because a statement had failed. So what counts is the server's last answer.
  */
-function onCommit(tx: Knex.Transaction, client: ClientBase, action: () => void): void {
-  let sound = false;
-  tx.on("query", (query: { readonly sql: string }) => {
-    if (/^commit\b/i.test(query.sql)) sound = client.getTransactionStatus() === "T";
-  });
-  tx.executionPromise.then(
-    () => {
-      if (sound) action();
-    },
-    () => undefined,
-  );
+function onCommit(tx: Knex.Transaction, client: RawClient, action: () => void): void {
+  let answer: string | undefined;
+  const onComplete = (message: { readonly text?: string }): void => {
+    answer = message.text;
+  };
+  client.connection.on("commandComplete", onComplete);
+  const ended = (): void => void client.connection.off("commandComplete", onComplete);
+  tx.executionPromise.then(() => {
+    ended();
+    if (answer === "COMMIT") action();
+  }, ended);
 }
 
 function outermost(tx: Knex.Transaction): Knex.Transaction {

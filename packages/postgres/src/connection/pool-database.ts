@@ -14,8 +14,13 @@ export function poolDatabase(pool: Pool, prepare: boolean): Database<PgTransacti
       const client = await pool.connect().catch((error: unknown) => {
         throw unavailable(error);
       });
-      client.on("error", () => undefined);
-      return { connection: { client, prepare }, end: async () => client.release(true) };
+      const onError = (): void => undefined;
+      client.on("error", onError);
+      const giveBack = async (sound: boolean): Promise<void> => {
+        client.off("error", onError);
+        client.release(!sound);
+      };
+      return { connection: { client, prepare }, giveBack };
     },
     assertTransaction: (tx) => assertPgTransaction(tx),
     async connectionOf(tx) {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Database } from "../connection/database.ts";
+import type { Database, Reserved } from "../connection/database.ts";
 
 const LISTEN_AGAIN_AFTER_MS = 1_000;
 
@@ -27,7 +27,7 @@ class Listening {
   readonly #database: Pick<Database<never>, "reserve">;
   readonly #channel: string;
   readonly #listener: () => void;
-  #end: (() => Promise<void>) | undefined;
+  #reserved: Reserved | undefined;
   #again: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -38,33 +38,53 @@ class Listening {
   }
 
   async start(): Promise<void> {
+    let reserved: Reserved | undefined;
     try {
-      const { connection, end } = await this.#database.reserve();
-      if (this.#stopped) return await end();
-      this.#end = end;
-      const { client } = connection;
-      client.on("notification", (message) => {
-        if (message.channel === this.#channel) this.#listener();
-      });
-      client.on("end", () => void this.#lost(end));
+      reserved = await this.#database.reserve();
+      this.#reserved = reserved;
+      const { client } = reserved.connection;
+      client.on("notification", this.#onNotification);
+      client.on("end", this.#onEnd);
       await client.query(`listen ${this.#channel}`);
+      if (this.#stopped) await this.stop();
     } catch {
-      await this.#lost(this.#end);
+      await this.#lost(reserved);
     }
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#again);
-    const end = this.#end;
-    this.#end = undefined;
-    await end?.().catch(() => undefined);
+    const reserved = this.#reserved;
+    this.#reserved = undefined;
+    if (reserved === undefined) return;
+    const { client } = reserved.connection;
+    this.#detach(reserved);
+    const sound = await client.query(`unlisten ${this.#channel}`).then(
+      () => true,
+      () => false,
+    );
+    await reserved.giveBack(sound).catch(() => undefined);
   }
 
-  async #lost(end: (() => Promise<void>) | undefined): Promise<void> {
-    if (this.#stopped || this.#end !== end) return;
-    this.#end = undefined;
-    await end?.().catch(() => undefined);
+  readonly #onNotification = (message: { readonly channel: string }): void => {
+    if (message.channel === this.#channel) this.#listener();
+  };
+
+  readonly #onEnd = (): void => void this.#lost(this.#reserved);
+
+  #detach({ connection }: Reserved): void {
+    connection.client.off("notification", this.#onNotification);
+    connection.client.off("end", this.#onEnd);
+  }
+
+  async #lost(reserved: Reserved | undefined): Promise<void> {
+    if (this.#stopped || this.#reserved !== reserved) return;
+    this.#reserved = undefined;
+    if (reserved !== undefined) {
+      this.#detach(reserved);
+      await reserved.giveBack(false).catch(() => undefined);
+    }
     this.#again = setTimeout(() => void this.start(), LISTEN_AGAIN_AFTER_MS);
     this.#again.unref();
   }

@@ -18,11 +18,18 @@ export function migratedDatabase(
   });
 }
 
-/** A pool that ends with the test. */
+/** A pool that ends with the test, and with it the clients that a failed test did not give back. */
 export function testPool(url: string, max = 10): pg.Pool {
   const pool = new pg.Pool({ connectionString: url, max });
+  const out = new Set<pg.PoolClient>();
   pool.on("error", () => undefined);
-  onTestFinished(() => pool.end());
+  pool.on("connect", (client) => client.on("error", () => undefined));
+  pool.on("acquire", (client) => out.add(client));
+  pool.on("release", (_error, client) => out.delete(client));
+  onTestFinished(async () => {
+    for (const client of out) client.release(true);
+    await pool.end();
+  });
   return pool;
 }
 
