@@ -103,6 +103,24 @@ describe("a disk that fails", () => {
     expect(events.map(({ type }) => type)).toContain("broker.failed");
   });
 
+  test("a queue that is full refuses for now, and forgets nothing when the message comes again", async () => {
+    const fileSystem = new FaultyFileSystem(nodeFileSystem);
+    const broker = await openBroker(await temporaryDirectory(), { fileSystem, queueBytesMax: 4096 });
+    const consumer = await collect(broker);
+    const gate = Promise.withResolvers<void>();
+    fileSystem.holdSyncs(gate.promise);
+    const large = (index: number) => message(index, { payload: Buffer.alloc(700_000) });
+    const publishes = [0, 1, 2, 3, 4, 5].map((index) => broker.publish([large(index)], NO_FENCE));
+    const refusedLate = await broker.publish([large(6)], NO_FENCE);
+    expect(kinds(refusedLate)).toEqual(["BROKER_REFUSED"]);
+    gate.resolve();
+    const fates = (await Promise.all(publishes)).flatMap(kinds);
+    for (let index = 0; index < 7; index += 1) await broker.publish([large(index)], NO_FENCE);
+    await vi.waitFor(() => expect(new Set(consumer.ids).size).toBe(7), WAIT);
+    expect(fates).toContain("BROKER_REFUSED");
+    expect(await broker.health()).toEqual({ status: "up", detail: "" });
+  });
+
   test("a full disk refuses publishes for now, lets consumers go on, and takes publishes again", async () => {
     const fileSystem = new FaultyFileSystem(nodeFileSystem);
     const broker = await openBroker(await temporaryDirectory(), { fileSystem, segmentBytes: 65_536 });

@@ -4,6 +4,7 @@ export {
   decodeBatchHeader,
   decodeBody,
   frameBytes,
+  RECORD_HEADER_BYTES,
   sealFrame,
   BATCH_HEADER_BYTES,
 } from "./format/batch-frame.ts";

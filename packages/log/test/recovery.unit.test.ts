@@ -170,6 +170,20 @@ describe("a failed write is final", () => {
     },
   );
 
+  test("records that recovery found count only once they are durable", async () => {
+    const { directory, bytes, last, end } = await crashed();
+    const fileSystem = new FaultyFileSystem(nodeFileSystem);
+    const isLastBatch = (written: Uint8Array, position: number): boolean =>
+      position === last && bytes.subarray(last, end).equals(written);
+    const rewrite = { operation: "write", nth: 1, error: new Error("EROFS"), matches: isLastBatch } as const;
+    fileSystem.arm(rewrite);
+    await expect(openLog({ directory, ...SMALL, fileSystem })).rejects.toThrow("EROFS");
+    fileSystem.arm({ operation: "dataSync", nth: 1, error: new Error("EIO") });
+    await expect(openLog({ directory, ...SMALL, fileSystem })).rejects.toThrow("EIO");
+    const log = await openSmall(directory);
+    expect(await texts(log)).toHaveLength(5);
+  });
+
   test("everything that waits is rejected with the poisoned batch", async () => {
     const fileSystem = new FaultyFileSystem(nodeFileSystem);
     const log = await openSmall(await temporaryDirectory(), { fileSystem });

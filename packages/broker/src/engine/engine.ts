@@ -67,7 +67,7 @@ export class Engine {
   async fence(fence: Fence): Promise<void> {
     const known = this.#state.epochOf(fence);
     if (fence.epoch < known) throw fenced(fence, known);
-    if (fence.epoch === known) return this.#log.append([]);
+    // The same epoch is recorded again: the first record of it may have been refused.
     // From here on lower epochs are refused; what they published before stands before this record in the log.
     this.#state.raiseFence(fence);
     await this.#append([encodeControl({ kind: "fence", ...fence })]);
@@ -83,10 +83,10 @@ export class Engine {
       const error = fenced(fence, known);
       return batch.map(() => ({ kind: "rejected", error, retryable: false }));
     }
+    if (fence !== null && fence.epoch > known) void this.fence(fence).catch(() => {});
     const { records: candidates, bytes } = measure(batch);
     const refusal = this.#log.refusal(bytes);
     if (refusal !== null && this.#log.failure === null) return refuseAll(batch, refusedForNow(refusal));
-    if (fence !== null && fence.epoch > known) void this.fence(fence).catch(() => {});
     const { results, records } = planPublish(candidates, {
       payloadBytesMax: this.#options.payloadBytesMax,
       hasGroup: (topic) => this.#routes.has(topic),
@@ -141,12 +141,18 @@ export class Engine {
   /** Appends and, once durable, offers the messages to their groups. Continuations run in the order of the log. */
   #store(records: readonly (RecordSource & { readonly envelope: Envelope })[], bytes: number): Promise<void> {
     const firstOffset = this.#log.nextOffset;
-    return this.#log.append(records).then(() => {
+    const stored = this.#log.append(records).then(() => {
       if (records.length === 0) return;
       const envelopes = records.map(({ envelope }) => envelope);
       for (const group of this.#groups.values()) group.feed(firstOffset, envelopes);
       this.#checkpointer.appended(bytes);
     });
+    // Whatever the reason: the positions of these messages count as stored already. Only a new engine, which reads
+    // the log, knows better; going on with this one would confirm a copy of a message that is not there.
+    stored.catch((error: unknown) =>
+      this.#onFailed(error instanceof Error ? error : new Error(String(error))),
+    );
+    return stored;
   }
 
   /** Why it did not happen in time, or `null`. */

@@ -1,5 +1,6 @@
 import type { Envelope, PublishResult } from "@waybill/core";
 import { WaybillError } from "@waybill/core";
+import { RECORD_HEADER_BYTES } from "@waybill/log/internal";
 import { MessageRecord } from "../records/message-record.ts";
 import type { PositionVerdict } from "../state/position-ledger.ts";
 
@@ -64,7 +65,7 @@ export function measure(batch: readonly Envelope[]): { records: MessageRecord[];
     (envelope) => new MessageRecord({ ...envelope, payload: Buffer.from(envelope.payload) }),
   );
   let bytes = 0;
-  for (const record of records) bytes += record.byteLength;
+  for (const record of records) bytes += RECORD_HEADER_BYTES + record.byteLength;
   return { records, bytes };
 }
 

@@ -59,6 +59,11 @@ export async function recoverLog(
     }
     checkProven(place, options.provenOffset);
     const tornTail = scan.bad === null ? null : await cutOff(options, file, last, scan, scan.bad);
+    // What a process had written before it was killed, or before its fdatasync failed, may stand in the page cache
+    // only, and even be marked as clean there. Written again and synced, it counts as durable.
+    if (scan.lastFrame !== null) await file.write(scan.lastFrame.bytes, scan.lastFrame.position);
+    await file.dataSync();
+    await options.fileSystem.syncDirectory(folder);
     const filled = Math.max(scan.endPosition, tornTail === null ? scan.fileBytes : scan.endPosition);
     const current = new WritableSegment(file, last.path, options.segmentBytes, scan.endPosition, filled);
     current.baseOffset = last.baseOffset;

@@ -8,6 +8,8 @@ export interface SegmentScan {
   readonly endPosition: number;
   readonly endOffset: number;
   readonly fileBytes: number;
+  /** The last valid batch, a view on memory. Only it may not be durable: each batch was written after the one before. */
+  readonly lastFrame: { readonly position: number; readonly bytes: Buffer } | null;
   /** `null`: only zeros follow. */
   readonly bad: BadTail | null;
 }
@@ -34,6 +36,7 @@ export async function scanSegment(
   let offset = place.baseOffset;
   let reason = "there is no batch header";
   let foreignAt: number | null = null;
+  let lastFrame: SegmentScan["lastFrame"] = null;
   for (;;) {
     const header = decodeBatchHeader(read, position);
     if (header === null) break;
@@ -49,13 +52,16 @@ export async function scanSegment(
       break;
     }
     onBatch(offset, position);
+    const end = position + frameBytes(header.bodyBytes);
+    lastFrame = { position, bytes: read.subarray(position, end) };
     offset += header.count;
-    position += frameBytes(header.bodyBytes);
+    position = end;
   }
   return {
     endPosition: position,
     endOffset: offset,
     fileBytes,
+    lastFrame,
     bad: badTail(read, { position, place, reason, foreignAt }),
   };
 }
