@@ -108,8 +108,10 @@ export class Log implements AsyncDisposable {
 
   /** Removes the oldest segments that hold nothing from `offset` on; never the one in use. */
   dropBefore(offset: number): Promise<void> {
-    this.#dropping = this.#dropping.then(() => this.#drop(Math.min(offset, this.durableOffset)));
-    return this.#dropping;
+    const dropped = this.#dropping.then(() => this.#drop(Math.min(offset, this.durableOffset)));
+    // The caller is told of a failure; the next call, and `close`, go on.
+    this.#dropping = dropped.catch(() => {});
+    return dropped;
   }
 
   /** Size of the segments on disk. */
@@ -141,12 +143,14 @@ export class Log implements AsyncDisposable {
   }
 
   async #drop(offset: number): Promise<void> {
-    const segments = this.#catalog.takeBefore(offset);
+    const segments = this.#catalog.before(offset);
     if (segments.length === 0) return;
     this.#reader.forgetBefore(offset);
     for (const { path } of segments) {
       await this.#catalog.closeFile(path);
+      // One that cannot be removed stays known, and so do all behind it: a gap would look like damage.
       await this.#options.fileSystem.remove(path);
+      this.#catalog.forgetOldest();
     }
     await this.#options.fileSystem.syncDirectory(this.#folder);
   }

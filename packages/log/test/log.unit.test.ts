@@ -116,6 +116,23 @@ const slowZeros: FileSystem = {
   },
 };
 
+test("a segment that cannot be removed leaves no gap behind it", async () => {
+  const directory = await temporaryDirectory();
+  const fileSystem = new FaultyFileSystem(nodeFileSystem);
+  const log = await openSmall(directory, { fileSystem });
+  const expected = numbered(400);
+  for (const text of expected) await appendText(log, text);
+  fileSystem.arm({ operation: "remove", nth: 2, error: new Error("EIO") });
+  await expect(log.dropBefore(300)).rejects.toThrow("EIO");
+  const { firstOffset } = log;
+  expect(await texts(log)).toEqual(expected.slice(firstOffset));
+  await log.dropBefore(300);
+  expect(log.firstOffset).toBeGreaterThan(firstOffset);
+  await log.close();
+  const again = await openSmall(directory);
+  expect(await texts(again)).toEqual(expected.slice(again.firstOffset));
+});
+
 async function hasSpare(directory: string): Promise<boolean> {
   return (await readdir(join(directory, "log"))).includes("spare.tmp");
 }

@@ -51,11 +51,15 @@ export class SegmentCatalog {
     return segment?.baseOffset === offset ? segment : null;
   }
 
-  /** Forgets the oldest segments of which everything lies before `offset`; answers them for removal. */
-  takeBefore(offset: number): CatalogSegment[] {
+  /** The oldest segments, of which everything lies before `offset`. */
+  before(offset: number): CatalogSegment[] {
     let count = 0;
     while ((this.#segments[count + 1]?.baseOffset ?? Infinity) <= offset) count += 1;
-    return this.#segments.splice(0, count);
+    return this.#segments.slice(0, count);
+  }
+
+  forgetOldest(): void {
+    this.#segments.shift();
   }
 
   async read(segment: SegmentPlace, into: Buffer, position: number): Promise<number> {

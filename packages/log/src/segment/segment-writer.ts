@@ -70,6 +70,7 @@ export class SegmentWriter {
     if (this.#filling !== null || this.#settled) return;
     const work = this.#nextFill();
     if (work !== null) this.#startFilling(work);
+    else this.#fillError = null;
   }
 
   async close(): Promise<void> {
@@ -102,7 +103,8 @@ export class SegmentWriter {
     const { fillAheadBytes, segmentBytes } = this.#options;
     const target = Math.min(segmentBytes, current.position + fillAheadBytes);
     // Chunks keep the pieces large: a few bytes more of zeros after each commit would cost a size change each time.
-    if (current.filled + Math.min(CHUNK_BYTES, segmentBytes / 4) <= target) {
+    const step = this.#fillError === null ? Math.min(CHUNK_BYTES, segmentBytes / 4) : 1;
+    if (current.filled + step <= target) {
       return () => current.fill(target);
     }
     if (current.position < segmentBytes / 2) return null;
