@@ -71,12 +71,6 @@ export async function later<Tx, T>(
   return waitUntil(what, probe);
 }
 
-/** A snapshot of now. */
-async function snapshotOf<Tx>(storage: Storage<Tx>, since: Snapshot): Promise<Snapshot> {
-  const { to } = await storage.outbox.openWindow(since, 1);
-  return to;
-}
-
 /** The lease of a relay, for the steps that need one. */
 export async function leaseOf<Tx>(storage: Storage<Tx>, owner = "relay-1", leaseMs = 60_000) {
   const answer = await storage.relay.acquire(owner, leaseMs);

@@ -10,7 +10,7 @@ import type { Storage } from "../ports/storage.ts";
 import { exponential } from "../retry/retry-policy.ts";
 import { systemClock } from "../system/system-clock.ts";
 import { systemRandom } from "../system/system-random.ts";
-import type { ApplyParts } from "./apply-message.ts";
+import type { ApplyParts } from "./application.ts";
 import { consumerOptionsSchema, type ConsumerOptions } from "./consumer-options.ts";
 import type { Handler, HandlerContext, HandlerOptions, Registration } from "./handler.ts";
 import { createLanes } from "./lanes.ts";

@@ -19,6 +19,8 @@ export interface HandlerContext<Tx> {
     payloads: readonly PayloadOf<T>[],
     options?: SendOptions,
   ) => Promise<readonly SentMessage[]>;
+  /** The consumer group that handles it. */
+  readonly group: string;
   /** The message itself: id, headers, position, raw payload. */
   readonly message: Envelope;
   /** 1 for the first attempt. */

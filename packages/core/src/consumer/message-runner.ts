@@ -5,7 +5,8 @@ import type { Clock } from "../ports/clock.ts";
 import type { EventListener } from "../ports/events.ts";
 import type { Parked } from "../ports/parked-store.ts";
 import { exponential } from "../retry/retry-policy.ts";
-import { applyMessage, type Applied, type ApplyParts, type Work } from "./apply-message.ts";
+import type { Applied, ApplyParts, Work } from "./application.ts";
+import { applyMessage } from "./apply-message.ts";
 import { decide, isStorageTrouble } from "./failure.ts";
 
 const PARKED_RUN_MAX = 500;

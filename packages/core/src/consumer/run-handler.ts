@@ -4,35 +4,34 @@ import type { Topic } from "../message/topic.ts";
 import type { Outbox } from "../outbox/create-outbox.ts";
 import type { HandlerContext, Registration } from "./handler.ts";
 
-/** Runs a group's handler for a message inside `tx`. Rejects with whatever the payload or the handler throws. */
-export async function runHandler<Tx>(
-  registration: Registration<Tx>,
-  envelope: Envelope,
-  tx: Tx,
-  outbox: Outbox<Tx>,
-  attempt: number,
-): Promise<void> {
-  const payload = await decodePayload(registration.topic, envelope);
-  await registration.handle(payload, contextOf(envelope, tx, outbox, attempt));
+/** One attempt at a message. */
+export interface Attempt<Tx> {
+  readonly group: string;
+  readonly registration: Registration<Tx>;
+  readonly envelope: Envelope;
+  readonly tx: Tx;
+  readonly outbox: Outbox<Tx>;
+  /** 1 for the first. */
+  readonly attempt: number;
 }
 
-/** Runs a group's compensation for a message that finally failed with `error`, inside `tx`. */
-export async function runCompensation<Tx>(
-  registration: Registration<Tx>,
-  envelope: Envelope,
-  tx: Tx,
-  outbox: Outbox<Tx>,
-  attempt: number,
-  error: Error,
-): Promise<void> {
-  if (registration.compensate === null) return;
-  const payload = await decodePayload(registration.topic, envelope);
-  await registration.compensate(payload, { ...contextOf(envelope, tx, outbox, attempt), error });
+/** Runs a group's handler for a message. Rejects with whatever the payload or the handler throws. */
+export async function runHandler<Tx>(run: Attempt<Tx>): Promise<void> {
+  const payload = await decodePayload(run.registration.topic, run.envelope);
+  await run.registration.handle(payload, contextOf(run));
 }
 
-function contextOf<Tx>(message: Envelope, tx: Tx, outbox: Outbox<Tx>, attempt: number): HandlerContext<Tx> {
+/** Runs a group's compensation, if there is one, for a message that finally failed with `error`. */
+export async function runCompensation<Tx>(run: Attempt<Tx>, error: Error): Promise<void> {
+  if (run.registration.compensate === null) return;
+  const payload = await decodePayload(run.registration.topic, run.envelope);
+  await run.registration.compensate(payload, { ...contextOf(run), error });
+}
+
+function contextOf<Tx>({ group, envelope: message, tx, outbox, attempt }: Attempt<Tx>): HandlerContext<Tx> {
   const replies = outbox.inReplyTo(message);
   return {
+    group,
     tx,
     message,
     attempt,

@@ -38,7 +38,8 @@ export type WaybillEvent =
     }
   | {
       readonly type: "message.dead";
-      readonly level: "error";
+      /** `info` when a compensation answered the failure. */
+      readonly level: "error" | "info";
       readonly group: string;
       readonly message: MessageRef;
       readonly reason: string;

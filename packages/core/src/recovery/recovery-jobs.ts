@@ -36,7 +36,7 @@ export function relayJobs(relay: Relay): readonly Job[] {
     {
       name: "send-parked",
       schedule: EVERY_SECOND,
-      leaseMs: 30_000,
+      leaseMs: 5_000,
       eligible: leads,
       run: async () => {
         const swept = await relay.sendParked();
@@ -64,7 +64,8 @@ export function consumerJobs<Tx>(consumer: Consumer<Tx>): readonly Job[] {
     {
       name: `run-parked:${consumer.group}`,
       schedule: EVERY_SECOND,
-      leaseMs: 60_000,
+      // Short, so that a killed runner delays nobody: two at once would only take turns at the locked rows.
+      leaseMs: 5_000,
       run: async () => `${await consumer.runParked()} run`,
     },
   ];

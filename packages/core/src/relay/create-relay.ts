@@ -29,8 +29,8 @@ export type RelayStatus =
   | { readonly state: "stopped" };
 
 /**
- * Publishes one outbox. Any number of relays may run for a source: one leads, the others stand by. A relay alone does
- * nothing by the clock: `lead` and `sendParked` want to be called again and again, which the scheduler does.
+ * Publishes one outbox. Any number of relays may run for a source: one leads, the others stand by. A relay used alone
+ * wants `lead` and `sendParked` to be called again and again, which the scheduler's jobs do.
  */
 export interface Relay {
   /**
@@ -96,6 +96,7 @@ class RelayProcess<Tx> implements Relay {
   } | null = null;
   #attempt: Promise<RelayStatus> | null = null;
   #holder: string | null = null;
+  #cancelNextAttempt = (): void => undefined;
   #nudged = false;
   #wake: AbortController | null = null;
   #sweeps: Sweep[] = [];
@@ -129,6 +130,7 @@ class RelayProcess<Tx> implements Relay {
         });
       }
       this.#holder = answer.owner;
+      this.#tryAgainWhenItEnds(answer.expiresInMs);
       return this.status();
     }
     this.#holder = null;
@@ -159,6 +161,16 @@ class RelayProcess<Tx> implements Relay {
     this.#leading = { keeper, gate, term: null, done: this.#serve(keeper, gate) };
     this.#emit({ type: "relay.leading", level: "info", epoch: lease.epoch, owner: this.#owner });
     return this.status();
+  }
+
+  /** Once, when the lease that another holds would end; after that it is for the scheduler to call `lead`. */
+  #tryAgainWhenItEnds(expiresInMs: number): void {
+    this.#cancelNextAttempt();
+    this.#cancelNextAttempt = this.#clock.after(expiresInMs + 1, () => {
+      this.lead().catch((thrown: unknown) => {
+        this.#emit({ type: "relay.paused", level: "warn", retryInMs: 1_000, error: toError(thrown) });
+      });
+    });
   }
 
   /** One term, from the lease to its loss. Never rejects: what ends a term is reported, and `lead` begins another. */
@@ -274,6 +286,7 @@ class RelayProcess<Tx> implements Relay {
 
   async stop(options: { readonly deadlineMs: number } = { deadlineMs: 10_000 }): Promise<void> {
     this.#stopped.abort();
+    this.#cancelNextAttempt();
     this.#wake?.abort();
     await this.#attempt?.catch(() => undefined);
     const leading = this.#leading;

@@ -15,10 +15,10 @@ import { waybillOptionsSchema, type WaybillOptions } from "./waybill-options.ts"
 
 /** How a process fares, for a health endpoint. */
 export interface WaybillHealth {
-  /** `down` when the database or the broker is; `starting` before `start`. */
-  readonly status: "up" | "down" | "starting";
+  /** `down` when the database is, when the broker is in a process that uses one, and after `stop`. */
+  readonly status: "up" | "down";
   readonly storage: { readonly status: "up" | "down"; readonly detail: string };
-  /** `null` in a process without broker. */
+  /** `null` in a process that only sends. */
   readonly broker: BrokerHealth | null;
   /** `null` where no relay runs. */
   readonly relay: RelayStatus | null;
@@ -168,7 +168,7 @@ class WaybillService<Tx> implements Waybill<Tx> {
     const brokerHealth = this.#state === "started" && broker !== undefined ? await broker.health() : null;
     const down = storageHealth.status === "down" || brokerHealth?.status === "down";
     return {
-      status: this.#state === "new" ? "starting" : down || this.#state === "stopped" ? "down" : "up",
+      status: down || this.#state === "stopped" ? "down" : "up",
       storage: storageHealth,
       broker: brokerHealth,
       relay: this.#relay?.status() ?? null,

@@ -1,0 +1,159 @@
+import { describeError, errorWithStack } from "../errors/describe-error.ts";
+import type { Parked, ParkedReason, ParkedStage } from "../ports/parked-store.ts";
+import { exponential } from "../retry/retry-policy.ts";
+import type { Application, Applied } from "./application.ts";
+import { decide, type Decision } from "./failure.ts";
+import { runCompensation } from "./run-handler.ts";
+
+/** A compensation is tried until it succeeds: nobody else will undo the step. */
+const COMPENSATION_RETRY = exponential({
+  firstMs: 1_000,
+  maxMs: 60_000,
+  attempts: Number.MAX_SAFE_INTEGER,
+  immediate: 0,
+});
+
+/** Between the error that is compensated and the one that the compensation failed with. */
+const COMPENSATION_FAILED = "\ncompensation failed: ";
+
+/** A decision with how many attempts have failed. */
+export type Failure = Decision & { readonly failed: number };
+
+/** What is to be compensated, from the row that waits for another try of its compensation. */
+export function failureToCompensate(parked: Parked): Failure {
+  const error = new Error(parked.error?.split(COMPENSATION_FAILED)[0] ?? "the message finally failed");
+  return { kind: "give-up", reason: "attempts used up", error, failed: parked.attempts };
+}
+
+/** Records what follows from a failure, in the transaction of the attempt. */
+export async function settleFailure<Tx>(application: Application<Tx>, failure: Failure): Promise<Applied> {
+  const { work, parts } = application;
+  const error = describeError(failure.error);
+  const wait = (reason: ParkedReason, dueInMs: number, attempts: number): Promise<Applied> =>
+    waitAgain(application, { stage: "handle", reason, attempts, dueInMs, error });
+  switch (failure.kind) {
+    case "unavailable":
+      throw failure.error;
+    case "again":
+      return wait("retry", 0, failure.failed);
+    case "later":
+      return wait("retry", failure.delayMs, failure.failed);
+    case "unknown":
+      return wait("unknown", parts.options.unknownRetryMs, work.failed);
+    case "give-up":
+      return giveUp(application, failure);
+    default:
+      return failure satisfies never;
+  }
+}
+
+/** Compensates and buries in one step, or waits to try the compensation again. */
+async function giveUp<Tx>(
+  application: Application<Tx>,
+  failure: Failure & { readonly kind: "give-up" },
+): Promise<Applied> {
+  const { tx, work, envelope, registration, parts } = application;
+  const { group, storage } = parts;
+  const { reason, failed: attempts } = failure;
+  const compensable = registration?.compensate != null && reason !== "PAYLOAD_UNREADABLE";
+  if (compensable) {
+    const waiting = await compensate(application, failure.error);
+    if (waiting !== null) return waiting;
+  }
+  if (work.parked !== null) await storage.parked.remove(tx, work.parked.parkedId);
+  const error = errorWithStack(failure.error);
+  await storage.deadLetters.bury(tx, { group, envelope, attempts, reason, error });
+  return {
+    type: "message.dead",
+    level: compensable ? "info" : "error",
+    group,
+    message: envelope,
+    reason,
+    error: describeError(failure.error),
+  };
+}
+
+/** Answers `null` when the compensation succeeded, else how it waits. */
+async function compensate<Tx>(application: Application<Tx>, error: Error): Promise<Applied | null> {
+  const { tx, work, envelope, registration, parts } = application;
+  const { group, storage, outbox, random } = parts;
+  if (registration === undefined) return null;
+  const attempt = work.parked?.stage === "compensate" ? work.failed + 1 : 1;
+  try {
+    await storage.savepoint(tx, (inner) =>
+      runCompensation({ group, registration, envelope, tx: inner, outbox, attempt }, error),
+    );
+    return null;
+  } catch (thrown) {
+    if (decide(thrown, attempt, COMPENSATION_RETRY, 0).kind === "unavailable") throw thrown;
+    return waitAgain(application, {
+      stage: "compensate",
+      reason: "retry",
+      attempts: attempt,
+      dueInMs: COMPENSATION_RETRY.delayMs(attempt, random.fraction()) ?? 0,
+      error: `${describeError(error)}${COMPENSATION_FAILED}${describeError(thrown)}`,
+    });
+  }
+}
+
+/** Parks a message behind an earlier one of its key. */
+export async function waitBehind<Tx>(application: Application<Tx>): Promise<Applied> {
+  const { tx, work, envelope, parts } = application;
+  const { group, storage } = parts;
+  if (work.parked === null) {
+    await storage.parked.park(tx, {
+      group,
+      envelope,
+      reason: "behind",
+      stage: "handle",
+      order: "blocking",
+      attempts: 0,
+      due: { inMs: 0 },
+      error: null,
+      expiresAt: null,
+    });
+  }
+  return {
+    type: "message.parked",
+    level: "warn",
+    group,
+    message: envelope,
+    reason: "behind",
+    attempts: 0,
+    error: null,
+  };
+}
+
+interface Wait {
+  readonly stage: ParkedStage;
+  readonly reason: ParkedReason;
+  readonly attempts: number;
+  readonly dueInMs: number;
+  readonly error: string;
+}
+
+/** Takes the inbox record back, since nothing was applied, and parks the message or leaves it parked for longer. */
+async function waitAgain<Tx>(application: Application<Tx>, wait: Wait): Promise<Applied> {
+  const { tx, work, envelope, registration, parts } = application;
+  const { group, storage } = parts;
+  const { stage, reason, attempts, dueInMs, error } = wait;
+  await storage.inbox.unclaim(tx, group, envelope.id);
+  if (work.parked === null) {
+    const order = registration?.topic.order ?? "blocking";
+    const due = { inMs: dueInMs };
+    await storage.parked.park(tx, {
+      group,
+      envelope,
+      reason,
+      stage,
+      order,
+      attempts,
+      due,
+      error,
+      expiresAt: null,
+    });
+  } else {
+    await storage.parked.again(tx, work.parked.parkedId, wait);
+  }
+  return { type: "message.parked", level: "warn", group, message: envelope, reason, attempts, error };
+}
