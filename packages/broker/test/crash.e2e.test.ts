@@ -10,7 +10,7 @@ import { nativeBroker } from "@waybill/broker";
 
 const CYCLES = 10;
 const KEYS = 7;
-const CHILD = fileURLToPath(new URL("crash-child.ts", import.meta.url));
+const CHILD = fileURLToPath(new URL("fixtures/crash-child.ts", import.meta.url));
 
 interface Told {
   attempted: number;

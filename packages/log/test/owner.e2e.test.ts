@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { openLog } from "@waybill/log";
 import { temporaryDirectory, texts } from "./log-fixture.ts";
 
-const CHILD = fileURLToPath(new URL("owner-child.ts", import.meta.url));
+const CHILD = fileURLToPath(new URL("fixtures/owner-child.ts", import.meta.url));
 
 test("another process is refused with the pid of the owner, and kill -9 frees the directory", async () => {
   const directory = await temporaryDirectory();

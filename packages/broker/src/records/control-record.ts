@@ -37,7 +37,7 @@ const schemas = {
 
 type Bodies = { [Kind in keyof typeof schemas]: z.infer<(typeof schemas)[Kind]> };
 
-export type ControlKind = keyof Bodies;
+type ControlKind = keyof Bodies;
 
 /** `[start, end)` pairs. */
 export type Range = readonly [number, number];
