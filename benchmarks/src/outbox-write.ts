@@ -71,13 +71,13 @@ async function transactions(pool: Pool, then: Then, seconds: number, name: strin
   const begun = performance.now();
   const end = begun + seconds * 1_000;
   let committed = 0;
-  const worker = async (worker: number): Promise<void> => {
+  const worker = async (index: number): Promise<void> => {
     const client = await pool.connect();
     try {
       while (performance.now() < end) {
         await client.query("begin");
-        await client.query({ ...BUSINESS, values: [`c${worker}`, "tea", 1, 12.5] });
-        await then(client, `${name}-${worker}-${committed}`);
+        await client.query({ ...BUSINESS, values: [`c${index}`, "tea", 1, 12.5] });
+        await then(client, `${name}-${index}-${committed}`);
         await client.query("commit");
         committed += 1;
       }

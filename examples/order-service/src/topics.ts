@@ -21,7 +21,7 @@ export const OrderPlaced = defineTopic("order.placed", { version: 1, schema: ord
 
 export const StockReserved = defineTopic("stock.reserved", { version: 1, schema: order, key: byCustomer });
 
-export const PaymentCharged = defineTopic("payment.charged", { version: 1, schema: order, key: byCustomer });
+export const OrderConfirmed = defineTopic("order.confirmed", { version: 1, schema: order, key: byCustomer });
 
 export const PaymentDeclined = defineTopic("payment.declined", {
   version: 1,

@@ -122,7 +122,7 @@ describe("double effects", () => {
   test("a message that was sent twice", () => {
     const findings = after((facts) => {
       facts.messages.push({
-        topic: "payment.charged",
+        topic: "order.confirmed",
         orderId: "o-1",
         customerId: "c-1",
         customerOrderNo: 1,

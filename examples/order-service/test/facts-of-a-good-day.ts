@@ -8,7 +8,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Three orders of one customer: two confirmed, one declined; a fourth was rolled back. */
 export function factsOfAGoodDay(): Draft {
-  const confirmed = ["order.placed", "stock.reserved", "payment.charged"];
+  const confirmed = ["order.placed", "stock.reserved", "order.confirmed"];
   const declined = ["order.placed", "stock.reserved", "payment.declined", "order.rejected"];
   return {
     orders: [order(1, "confirmed"), order(2, "rejected"), order(3, "confirmed")],
@@ -43,7 +43,7 @@ export function factsOfAGoodDay(): Draft {
 const GROUPS: Readonly<Record<string, string>> = {
   "order.placed": "inventory",
   "stock.reserved": "payment",
-  "payment.charged": "orders",
+  "order.confirmed": "orders",
   "payment.declined": "inventory",
   "order.rejected": "orders",
 };

@@ -71,7 +71,7 @@ export interface CustomerFact {
 export const HANDLED_BY: Readonly<Record<string, string>> = {
   "order.placed": "inventory",
   "stock.reserved": "payment",
-  "payment.charged": "orders",
+  "order.confirmed": "orders",
   "payment.declined": "inventory",
   "order.rejected": "orders",
 };

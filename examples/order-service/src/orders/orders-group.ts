@@ -1,7 +1,7 @@
 import type { Waybill } from "@waybill/core";
 import type { Tx } from "../open-database.ts";
 import { noteHandled } from "../order-history.ts";
-import { OrderRejected, PaymentCharged } from "../topics.ts";
+import { OrderConfirmed, OrderRejected } from "../topics.ts";
 import { endOrder } from "./end-order.ts";
 
 const GROUP = "orders";
@@ -10,7 +10,7 @@ const GROUP = "orders";
 export function registerOrders(waybill: Waybill<Tx>): void {
   waybill
     .consumer(GROUP)
-    .on(PaymentCharged, async (order, { tx, message }) => {
+    .on(OrderConfirmed, async (order, { tx, message }) => {
       await endOrder(tx, order, { status: "confirmed" });
       await noteHandled(tx, GROUP, message.topic, order);
     })

@@ -1,7 +1,7 @@
 import type { Waybill } from "@waybill/core";
 import type { Tx } from "../open-database.ts";
 import { noteHandled } from "../order-history.ts";
-import { PaymentCharged, PaymentDeclined, StockReserved } from "../topics.ts";
+import { OrderConfirmed, PaymentDeclined, StockReserved } from "../topics.ts";
 import { charge } from "./charge.ts";
 
 const GROUP = "payment";
@@ -13,7 +13,7 @@ export function registerPayment(waybill: Waybill<Tx>): void {
     async (order, { tx, send, message }) => {
       await charge(tx, order);
       await noteHandled(tx, GROUP, message.topic, order);
-      await send(PaymentCharged, order);
+      await send(OrderConfirmed, order);
     },
     {
       // Tells the step before this one to undo what it did.

@@ -55,7 +55,8 @@ async function giveUp<Tx>(
   const { tx, work, envelope, registration, parts } = application;
   const { group, storage } = parts;
   const { reason, failed: attempts } = failure;
-  const compensable = registration?.compensate != null && reason !== "PAYLOAD_UNREADABLE";
+  const compensable =
+    registration !== undefined && registration.compensate !== null && reason !== "PAYLOAD_UNREADABLE";
   if (compensable) {
     const waiting = await compensate(application, failure.error);
     if (waiting !== null) return waiting;
