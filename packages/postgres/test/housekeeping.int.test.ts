@@ -94,9 +94,9 @@ describe("purge", () => {
 
   test("senders go on while purges run all the time", async () => {
     const { pool, storage } = await open();
-    let sending = true;
+    const sending = new AbortController();
     const purging = (async () => {
-      while (sending) await storage.outbox.purge(0);
+      while (!sending.signal.aborted) await storage.outbox.purge(0);
     })();
     for (let n = 0; n < 100; n += 1) {
       const client = await pool.connect();
@@ -105,7 +105,7 @@ describe("purge", () => {
       await client.query("commit");
       client.release();
     }
-    sending = false;
+    sending.abort();
     await purging;
     expect(await rows(pool)).toBe(100);
   });

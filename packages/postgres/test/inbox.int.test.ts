@@ -92,9 +92,9 @@ describe("the inbox", () => {
     const storage = open();
     const incarnation = randomUUID();
     const all = Array.from({ length: 150 }, (_, sequence) => placed(sequence, {}, incarnation));
-    let claiming = true;
+    const claiming = new AbortController();
     const folding = (async () => {
-      while (claiming) await storage.inbox.fold(0, 7);
+      while (!claiming.signal.aborted) await storage.inbox.fold(0, 7);
     })();
     const consumers = Array.from({ length: 4 }, async () => {
       let claimed = 0;
@@ -103,7 +103,7 @@ describe("the inbox", () => {
       return claimed;
     });
     const counts = await Promise.all(consumers);
-    claiming = false;
+    claiming.abort();
     await folding;
     expect(counts.reduce((sum, count) => sum + count)).toBe(all.length);
     while ((await storage.inbox.fold(0, 1_000)) > 0);

@@ -7,7 +7,7 @@ import {
   prepareSchema,
 } from "@waybill/migrations";
 import { testDatabase } from "@waybill/services/vitest";
-import pg from "pg";
+import { escapeIdentifier, type Pool } from "pg";
 import { describe, expect, test } from "vitest";
 import { migrate, migrateDown, migrationStatus, postgresStorage } from "../src/index.ts";
 import { catalogOf } from "./support/catalog.ts";
@@ -131,8 +131,8 @@ describe("migrations", () => {
     const schema = "granted";
     await migrate({ pool: admin }, { source: SOURCE, schema });
     const role = (name: string): string => `${name}_${database.name}`;
-    const as = async (name: string): Promise<pg.Pool> => {
-      await admin.query(`create role ${pg.escapeIdentifier(role(name))} login password 'test'`);
+    const as = async (name: string): Promise<Pool> => {
+      await admin.query(`create role ${escapeIdentifier(role(name))} login password 'test'`);
       const url = new URL(database.url);
       url.username = role(name);
       url.password = "test";
@@ -190,7 +190,7 @@ describe("migrations", () => {
     } finally {
       for (const name of ["producer", "worker"])
         await admin.query(
-          `drop owned by ${pg.escapeIdentifier(role(name))}; drop role ${pg.escapeIdentifier(role(name))}`,
+          `drop owned by ${escapeIdentifier(role(name))}; drop role ${escapeIdentifier(role(name))}`,
         );
     }
   });

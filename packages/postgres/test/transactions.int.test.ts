@@ -5,7 +5,8 @@ import { describe, expect, test } from "vitest";
 import { inTransaction, pgTransaction, postgresStorage, type PgTransaction } from "../src/index.ts";
 import { migratedDatabase, newMessage, SOURCE, testKnex, testPool } from "./support/test-storage.ts";
 
-const code = (wanted: string): unknown => expect.objectContaining({ name: "WaybillError", code: wanted });
+const code = (wanted: string): Error =>
+  expect.objectContaining({ name: "WaybillError", code: wanted }) as Error;
 
 async function recorded<Tx>(storage: Storage<Tx>): Promise<number> {
   return (await storage.outbox.openWindow("1:1:", 1_000)).rows.length;
@@ -98,9 +99,8 @@ describe("transactions", () => {
 
       const lost = storage.transaction(async (tx) => {
         const text = "select pg_backend_pid() as pid";
-        const { rows } = ("raw" in tx ? await tx.raw(text) : await tx.query(text)) as {
-          rows: { pid: number }[];
-        };
+        const answer: { rows: { pid: number }[] } = "raw" in tx ? await tx.raw(text) : await tx.query(text);
+        const { rows } = answer;
         await admin.query("select pg_terminate_backend($1)", [rows[0]?.pid]);
         await waitFor(
           async () =>
@@ -157,13 +157,9 @@ describe("transactions", () => {
     const pool = testPool(database.url);
     const storage = postgresStorage({ pool });
     const client = await pool.connect();
-    expect(() => pgTransaction(client)).toThrow(code("NOT_IN_TRANSACTION") as Error);
-    expect(() => storage.outbox.assertTransaction(pool as never)).toThrow(
-      code("NOT_IN_TRANSACTION") as Error,
-    );
-    expect(() => storage.outbox.assertTransaction(undefined as never)).toThrow(
-      code("NOT_IN_TRANSACTION") as Error,
-    );
+    expect(() => pgTransaction(client)).toThrow(code("NOT_IN_TRANSACTION"));
+    expect(() => storage.outbox.assertTransaction(pool as never)).toThrow(code("NOT_IN_TRANSACTION"));
+    expect(() => storage.outbox.assertTransaction(undefined as never)).toThrow(code("NOT_IN_TRANSACTION"));
     await client.query("begin");
     const tx = pgTransaction(client);
     await expect(client.query("select 1/0")).rejects.toThrow("division");
@@ -177,13 +173,11 @@ describe("transactions", () => {
   test("what is not an open knex transaction is refused", async () => {
     const knex = testKnex(database.url);
     const storage = postgresStorage({ knex });
-    expect(() => storage.outbox.assertTransaction(knex as never)).toThrow(
-      code("NOT_IN_TRANSACTION") as Error,
-    );
+    expect(() => storage.outbox.assertTransaction(knex as never)).toThrow(code("NOT_IN_TRANSACTION"));
     const tx = await knex.transaction();
     storage.outbox.assertTransaction(tx);
     await tx.commit();
-    expect(() => storage.outbox.assertTransaction(tx)).toThrow(code("NOT_IN_TRANSACTION") as Error);
+    expect(() => storage.outbox.assertTransaction(tx)).toThrow(code("NOT_IN_TRANSACTION"));
     const failed = await knex.transaction();
     await expect(failed.raw("select 1/0")).rejects.toThrow("division");
     await expect(storage.outbox.append(failed, [newMessage()])).rejects.toMatchObject({
@@ -193,7 +187,7 @@ describe("transactions", () => {
   });
 
   test("types: a pool, a plain client and a knex instance do not compile as transactions", () => {
-    const refuse = (_: () => unknown): void => undefined;
+    const refuse = (send: () => unknown): void => expect(send).toBeTypeOf("function");
     const pool = testPool(database.url);
     const knex = testKnex(database.url);
     const onPool = postgresStorage({ pool });

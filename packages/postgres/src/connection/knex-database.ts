@@ -6,8 +6,11 @@ import type { Database } from "./database.ts";
 import { isConnectionError, unavailable } from "./driver-error.ts";
 import type { Connection } from "./run.ts";
 
+/** Under this name knex marks connections that it must not use again. */
+const DISPOSED = "__knex__disposed";
+
 /** A raw connection of knex. knex itself marks broken ones, and drops them when it is given them back. */
-type RawClient = Client & { __knex__disposed?: unknown };
+type RawClient = Client & { [DISPOSED]?: unknown };
 
 /** The part of knex's client that knex documents for drivers only; checked against knex 3.3. */
 interface KnexClient {
@@ -37,7 +40,7 @@ export function knexDatabase(knex: Knex, prepare: boolean): Database<Knex.Transa
     async reserve() {
       const client = await acquire(knexClient);
       const giveBack = async (sound: boolean): Promise<void> => {
-        if (!sound) client.__knex__disposed ??= "given back broken by Waybill";
+        if (!sound) client[DISPOSED] ??= "given back broken by Waybill";
         await knexClient.releaseConnection(client);
       };
       return { connection: { client, prepare }, giveBack };
@@ -69,10 +72,10 @@ async function connected<T>(
   try {
     return await work({ client, prepare });
   } catch (error) {
-    if (isConnectionError(error)) client.__knex__disposed ??= error;
+    if (isConnectionError(error)) client[DISPOSED] ??= error;
     throw error;
   } finally {
-    if (client.getTransactionStatus() !== "I") client.__knex__disposed ??= "left in a transaction";
+    if (client.getTransactionStatus() !== "I") client[DISPOSED] ??= "left in a transaction";
     await knexClient.releaseConnection(client);
   }
 }
@@ -90,7 +93,7 @@ async function transaction<T>(knex: Knex, work: (tx: Knex.Transaction) => Promis
         onCommit(tx, client, () => (state.committed = true));
         result = await work(tx);
         state.worked = true;
-        state.lostBefore = client.__knex__disposed;
+        state.lostBefore = client[DISPOSED];
       },
       { isolationLevel: "read committed" },
     );

@@ -1,4 +1,4 @@
-import { isWaybillError, WaybillError } from "@waybill/core";
+import { WaybillError } from "@waybill/core";
 import {
   ALL_MIGRATIONS,
   bookkeeping,
@@ -157,7 +157,7 @@ async function script(client: ClientBase, statements: readonly string[], doing: 
       await client.query(statement);
     } catch (error) {
       const failed = statementError(error);
-      if (!isWaybillError(failed, "STORAGE_FAILED")) throw failed;
+      if (failed.code !== "STORAGE_FAILED") throw failed;
       throw new WaybillError("STORAGE_FAILED", `${doing} failed and was rolled back: ${failed.message}`, {
         cause: error,
       });

@@ -1,6 +1,6 @@
 import { WaybillError } from "@waybill/core";
 import type { Knex } from "knex";
-import type { ClientBase, Pool } from "pg";
+import type { Client, ClientBase, Pool } from "pg";
 import { knexDatabase } from "../connection/knex-database.ts";
 import { poolDatabase } from "../connection/pool-database.ts";
 import { unavailable } from "../connection/driver-error.ts";
@@ -29,7 +29,7 @@ export async function withMigrationClient<T>(
   }
 }
 
-async function importPg(): Promise<Pick<typeof import("pg"), "Client">> {
+async function importPg(): Promise<{ readonly Client: typeof Client }> {
   try {
     const { default: pg } = await import("pg");
     return pg;

@@ -1,8 +1,8 @@
-import pg from "pg";
+import { Client } from "pg";
 
 /** What a schema consists of, in an order of its own: columns, constraints, indexes, functions, sequences. */
 export async function catalogOf(url: string, schema: string): Promise<string[]> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new Client({ connectionString: url });
   await client.connect();
   try {
     const { rows } = await client.query<{ line: string }>(CATALOG, [schema]);

@@ -1,7 +1,8 @@
 import type { Envelope, NewMessage, NewParked, RelayStep, Storage } from "@waybill/core";
 import { testDatabase, type TestDatabase } from "@waybill/services/vitest";
 import { knex as makeKnex, type Knex } from "knex";
-import pg from "pg";
+import { Pool } from "pg";
+import type { PoolClient } from "pg";
 import { onTestFinished } from "vitest";
 import { migrate } from "../../src/index.ts";
 
@@ -19,9 +20,9 @@ export function migratedDatabase(
 }
 
 /** A pool that ends with the test, and with it the clients that a failed test did not give back. */
-export function testPool(url: string, max = 10): pg.Pool {
-  const pool = new pg.Pool({ connectionString: url, max });
-  const out = new Set<pg.PoolClient>();
+export function testPool(url: string, max = 10): Pool {
+  const pool = new Pool({ connectionString: url, max });
+  const out = new Set<PoolClient>();
   pool.on("error", () => undefined);
   pool.on("connect", (client) => client.on("error", () => undefined));
   pool.on("acquire", (client) => out.add(client));

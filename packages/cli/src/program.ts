@@ -1,0 +1,18 @@
+import { Command } from "commander";
+import { migrateCommand } from "./commands/migrate.ts";
+
+/** The command `waybill` with all its commands. Throws instead of ending the process. */
+export function program(): Command {
+  const waybill = new Command("waybill")
+    .description("Reliable delivery between services: tables, relay and answers about single messages.")
+    .addCommand(migrateCommand())
+    .helpCommand(true);
+  return throwing(waybill);
+}
+
+/** Commands that were made on their own inherit nothing. */
+function throwing(command: Command): Command {
+  command.exitOverride().showHelpAfterError("(add --help for what there is)");
+  for (const child of command.commands) throwing(child);
+  return command;
+}
