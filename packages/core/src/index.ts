@@ -51,3 +51,4 @@ export type { MemoryStorage, MemoryStorageOptions } from "./memory/storage/memor
 export type { MemoryTransaction } from "./memory/storage/open-transaction.ts";
 export { memoryBroker } from "./memory/broker/memory-broker.ts";
 export type { MemoryBroker, MemoryBrokerOptions } from "./memory/broker/memory-broker.ts";
+export type { MemoryBrokerFaults } from "./memory/broker/memory-broker-faults.ts";

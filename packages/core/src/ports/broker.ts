@@ -75,8 +75,8 @@ export interface Subscription {
   pause(): void;
   resume(): void;
   /**
-   * Ends the subscription: no further delivery starts, those in flight may settle until `deadlineMs` has passed,
-   * the rest goes back to the group in its old order, marked as redelivered.
+   * Ends the subscription: no further delivery starts, those in flight may settle until `deadlineMs` (default
+   * 10,000) has passed, the rest goes back to the group in its old order, marked as redelivered.
    */
   close(options?: { readonly deadlineMs: number }): Promise<void>;
 }
@@ -105,7 +105,7 @@ export interface Broker extends AsyncDisposable {
   declare(topics: readonly TopicSpec[]): Promise<void>;
   /**
    * Makes `group` exist with these topics, durably and idempotently, before anything subscribes: from then on what
-   * is published to them is kept for it.
+   * is published to them is kept for it. Topics that it had before stay.
    */
   declareGroup(group: string, topics: readonly string[]): Promise<void>;
   /**
