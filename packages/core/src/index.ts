@@ -19,6 +19,7 @@ export type * from "./ports/outbox-store.ts";
 export type * from "./ports/parked-store.ts";
 export type * from "./ports/random.ts";
 export type * from "./ports/relay-store.ts";
+export type * from "./ports/storage-settings.ts";
 export type * from "./ports/storage.ts";
 export { OUTGOING } from "./ports/parked-store.ts";
 export { systemClock } from "./system/system-clock.ts";

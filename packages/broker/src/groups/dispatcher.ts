@@ -5,7 +5,7 @@ import type { Member } from "./member.ts";
 
 /** What the dispatcher needs from its group. */
 export interface DispatchListener {
-  acked(entry: Entry): void;
+  acked(entry: Entry<Member>): void;
   /** Whether a delivery of `offset` is on record already; if not, `pumpAll` is called once it is. */
   mayDeliver(offset: number): boolean;
 }
@@ -22,10 +22,10 @@ export class Dispatcher {
   readonly #clock: Clock;
   readonly #listener: DispatchListener;
   readonly #members: Member[] = [];
-  readonly #lanes = new Map<string, Map<number, Lane>>();
-  readonly #blocked = new Set<Lane>();
+  readonly #lanes = new Map<string, Map<number, Lane<Member>>>();
+  readonly #blocked = new Set<Lane<Member>>();
   /** Messages of topics that no member takes. */
-  #unowned: Entry[] = [];
+  #unowned: Entry<Member>[] = [];
   #unsettledCount = 0;
   #unsettledBytes = 0;
 
@@ -50,7 +50,7 @@ export class Dispatcher {
   /** Takes a message; `pumpAll` starts its delivery. Offsets grow from call to call. */
   add(offset: number, envelope: Envelope, redelivered: boolean): void {
     const lane = this.#laneOf(envelope);
-    const entry: Entry = { offset, envelope, lane, redelivered, returns: 0, holder: null };
+    const entry: Entry<Member> = { offset, envelope, lane, redelivered, returns: 0, holder: null };
     this.#unsettledCount += 1;
     this.#unsettledBytes += envelope.payload.length;
     if (lane.owner === null) this.#unowned.push(entry);
@@ -114,7 +114,7 @@ export class Dispatcher {
     }
   }
 
-  #deliver(member: Member, entry: Entry): void {
+  #deliver(member: Member, entry: Entry<Member>): void {
     const { lane } = entry;
     entry.holder = member;
     member.inFlight.add(entry);
@@ -132,7 +132,7 @@ export class Dispatcher {
     }
   }
 
-  #settle(member: Member, entry: Entry, acked: boolean): void {
+  #settle(member: Member, entry: Entry<Member>, acked: boolean): void {
     if (entry.holder !== member) return;
     this.#land(member, entry);
     if (acked) {
@@ -147,14 +147,14 @@ export class Dispatcher {
     if (member.inFlight.size === 0) member.onIdle();
   }
 
-  #land(member: Member, entry: Entry): void {
+  #land(member: Member, entry: Entry<Member>): void {
     entry.holder = null;
     member.inFlight.delete(entry);
     entry.lane.inFlight -= 1;
   }
 
   /** Back into its old place, after a pause that grows: a handler that always returns must not burn a core. */
-  #return(entry: Entry): void {
+  #return(entry: Entry<Member>): void {
     const { lane } = entry;
     entry.redelivered = true;
     const pauseMs = Math.min(RETURN_PAUSE_MAX_MS, 2 ** Math.min(entry.returns, 10));
@@ -168,18 +168,18 @@ export class Dispatcher {
     });
   }
 
-  #putBack(entry: Entry): void {
+  #putBack(entry: Entry<Member>): void {
     if (entry.lane.owner === null) this.#unowned.push(entry);
     else entry.lane.owner.insert(entry);
   }
 
-  #unblock(lane: Lane): void {
+  #unblock(lane: Lane<Member>): void {
     if (!this.#blocked.has(lane) || isBlocked(lane)) return;
     this.#blocked.delete(lane);
     if (lane.owner !== null) this.pump(lane.owner);
   }
 
-  #laneOf({ topic, partition }: Envelope): Lane {
+  #laneOf({ topic, partition }: Envelope): Lane<Member> {
     let lanes = this.#lanes.get(topic);
     if (lanes === undefined) {
       lanes = new Map();

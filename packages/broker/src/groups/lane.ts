@@ -1,28 +1,27 @@
 import type { Envelope } from "@waybill/core";
-import type { Member } from "./member.ts";
 
-/** The unit of order inside a group: one topic, one partition, one member at a time. */
-export interface Lane {
+/** The unit of order inside a group: one topic, one partition, one member (`M`) at a time. */
+export interface Lane<M = unknown> {
   readonly topic: string;
   readonly number: number;
   /** Who gets the next message. */
-  owner: Member | null;
+  owner: M | null;
   /** Who has messages in flight; another owner waits until they settled. */
-  servedBy: Member | null;
+  servedBy: M | null;
   inFlight: number;
   /** Returned messages whose pause before redelivery is not over. */
   pauses: number;
 }
 
 /** One message in the window of a group. */
-export interface Entry {
+export interface Entry<M = unknown> {
   readonly offset: number;
   readonly envelope: Envelope;
-  readonly lane: Lane;
+  readonly lane: Lane<M>;
   redelivered: boolean;
   returns: number;
   /** The member that has it in flight. */
-  holder: Member | null;
+  holder: M | null;
 }
 
 /** Whether the lane's next message has to wait, for order's sake. */

@@ -9,11 +9,11 @@ export class Member {
   readonly topics: ReadonlySet<string>;
   readonly prefetch: number;
   readonly onDelivery: DeliveryHandler;
-  readonly inFlight = new Set<Entry>();
+  readonly inFlight = new Set<Entry<Member>>();
   paused = false;
   /** Called whenever nothing is in flight any more. */
   onIdle: () => void = () => {};
-  #queue: Entry[] = [];
+  #queue: Entry<Member>[] = [];
   #head = 0;
 
   constructor(options: SubscribeOptions, onDelivery: DeliveryHandler) {
@@ -26,12 +26,12 @@ export class Member {
     return !this.paused && this.inFlight.size < this.prefetch;
   }
 
-  push(entry: Entry): void {
+  push(entry: Entry<Member>): void {
     this.#queue.push(entry);
   }
 
   /** Puts a returned message back to its old place. */
-  insert(entry: Entry): void {
+  insert(entry: Entry<Member>): void {
     let low = this.#head;
     let high = this.#queue.length;
     while (low < high) {
@@ -43,7 +43,7 @@ export class Member {
   }
 
   /** The first message whose lane is free. `someBlocked`: lanes may be blocked, so looking at the first is not enough. */
-  peek(someBlocked: boolean): Entry | null {
+  peek(someBlocked: boolean): Entry<Member> | null {
     const first = this.#queue[this.#head];
     if (first === undefined) return null;
     if (!someBlocked || !isBlocked(first.lane)) return first;
@@ -55,7 +55,7 @@ export class Member {
   }
 
   /** Removes what `peek` answered. */
-  remove(entry: Entry): void {
+  remove(entry: Entry<Member>): void {
     if (this.#queue[this.#head] === entry) {
       this.#head += 1;
       if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
@@ -68,7 +68,7 @@ export class Member {
   }
 
   /** Empties the queue. */
-  takeAll(): Entry[] {
+  takeAll(): Entry<Member>[] {
     const entries = this.#queue.slice(this.#head);
     this.#queue = [];
     this.#head = 0;

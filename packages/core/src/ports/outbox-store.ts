@@ -1,5 +1,5 @@
 import type { Envelope } from "../message/envelope.ts";
-import type { StorageSettings } from "./storage.ts";
+import type { StorageSettings } from "./storage-settings.ts";
 
 /** A message that is about to be recorded. */
 export interface NewMessage {

@@ -4,12 +4,7 @@ import type { JobStore } from "./job-store.ts";
 import type { OutboxStore } from "./outbox-store.ts";
 import type { ParkedStore } from "./parked-store.ts";
 import type { RelayStore } from "./relay-store.ts";
-
-/** What a source fixed when its schema was created. */
-export interface StorageSettings {
-  readonly source: string;
-  readonly partitions: number;
-}
+import type { StorageSettings } from "./storage-settings.ts";
 
 /**
  * The port to the user's database. It owns transactions and hands out the parts. All methods that take a `tx` work

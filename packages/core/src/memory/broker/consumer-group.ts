@@ -1,13 +1,13 @@
 import type { Envelope } from "../../message/envelope.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { GroupLane } from "./group-lane.ts";
-import type { GroupMember } from "./group-member.ts";
+import type { GroupMember, MemberGroup } from "./group-member.ts";
 
 /** A requeued message comes again after this long, so that a handler that always requeues cannot stall the process. */
 const REQUEUE_PAUSE_MS = 1;
 
 /** A consumer group: what it has not applied yet, by partition, and the members that share it. */
-export class ConsumerGroup {
+export class ConsumerGroup implements MemberGroup {
   readonly clock: Clock;
   readonly #topics = new Set<string>();
   readonly #lanes = new Map<string, GroupLane>();
@@ -66,7 +66,6 @@ export class ConsumerGroup {
     this.#members.clear();
   }
 
-  /** Starts what can be started, soon. */
   wake(): void {
     if (this.#wakes) return;
     this.#wakes = true;

@@ -1,5 +1,4 @@
 import type { Envelope } from "../../message/envelope.ts";
-import type { GroupMember } from "./group-member.ts";
 
 /** One message in one group. */
 export interface Item {
@@ -20,7 +19,7 @@ export class GroupLane {
   #waiting: Item[] = [];
   #head = 0;
   readonly #inFlight = new Set<Item>();
-  #member: GroupMember | null = null;
+  #member: object | null = null;
 
   constructor(topic: string) {
     this.topic = topic;
@@ -35,12 +34,12 @@ export class GroupLane {
   }
 
   /** Whether `member` may get its next message. */
-  admits(member: GroupMember): boolean {
+  admits(member: object): boolean {
     return !this.isEmpty && (this.#member === null || this.#member === member);
   }
 
   /** Hands out the next message. */
-  take(member: GroupMember): Item | undefined {
+  take(member: object): Item | undefined {
     const item = this.#waiting[this.#head];
     if (item === undefined) return undefined;
     this.#head += 1;

@@ -1,5 +1,5 @@
+import type { Clock } from "../../ports/clock.ts";
 import type { Delivery, SubscribeOptions, Subscription, Verdict } from "../../ports/broker.ts";
-import type { ConsumerGroup } from "./consumer-group.ts";
 import type { GroupLane, Item } from "./group-lane.ts";
 
 /** How long `close` lets deliveries settle unless it is told. */
@@ -11,9 +11,18 @@ interface Flight {
   readonly item: Item;
 }
 
+/** What a subscription needs of its group. */
+export interface MemberGroup {
+  readonly clock: Clock;
+  leave(member: GroupMember): void;
+  /** Starts what can be started, soon. */
+  wake(): void;
+  wakeLater(): void;
+}
+
 /** One subscription of a group. */
 export class GroupMember implements Subscription {
-  readonly #group: ConsumerGroup;
+  readonly #group: MemberGroup;
   readonly #topics: ReadonlySet<string>;
   readonly #prefetch: number;
   readonly #onDelivery: (delivery: Delivery) => Promise<Verdict>;
@@ -24,7 +33,7 @@ export class GroupMember implements Subscription {
   #drained: (() => void) | null = null;
 
   constructor(
-    group: ConsumerGroup,
+    group: MemberGroup,
     options: SubscribeOptions,
     onDelivery: (delivery: Delivery) => Promise<Verdict>,
   ) {

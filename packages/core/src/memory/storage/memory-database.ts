@@ -1,19 +1,17 @@
 import { WaybillError } from "../../errors/waybill-error.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Random } from "../../ports/random.ts";
-import type { StorageSettings } from "../../ports/storage.ts";
-import type { MemoryTransaction } from "./open-transaction.ts";
-import { OpenTransaction } from "./open-transaction.ts";
+import type { StorageSettings } from "../../ports/storage-settings.ts";
+import { OpenTransaction, type MemoryTransaction, type TransactionHome } from "./open-transaction.ts";
 import { RowLocks } from "./row-locks.ts";
 import type { SnapshotParts } from "./snapshot.ts";
 import { VersionedTable } from "./versioned-table.ts";
 
 /** What the parts of the memory storage share: transactions, locks, the clock and the settings. */
-export class MemoryDatabase {
+export class MemoryDatabase implements TransactionHome {
   readonly clock: Clock;
   readonly random: Random;
   readonly locks = new RowLocks();
-  /** The business rows of `MemoryTransaction`. */
   readonly rows = new VersionedTable<string, {} | null>();
   readonly #partitions: number;
   readonly #running = new Set<number>();

@@ -6,7 +6,7 @@ import type {
   Snapshot,
   Window,
 } from "../../ports/outbox-store.ts";
-import type { StorageSettings } from "../../ports/storage.ts";
+import type { StorageSettings } from "../../ports/storage-settings.ts";
 import type { MemoryDatabase } from "./memory-database.ts";
 import type { MemoryTransaction, OpenTransaction } from "./open-transaction.ts";
 import type { SnapshotParts } from "./snapshot.ts";

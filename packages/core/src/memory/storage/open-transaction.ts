@@ -1,5 +1,7 @@
 import { WaybillError } from "../../errors/waybill-error.ts";
-import type { MemoryDatabase } from "./memory-database.ts";
+import type { Participant, Transactional } from "./participant.ts";
+import type { RowLocks } from "./row-locks.ts";
+import type { VersionedTable } from "./versioned-table.ts";
 
 /**
  * A transaction of the memory storage, with a small table of its own for the rows of tests and simulations. What it
@@ -14,16 +16,18 @@ export interface MemoryTransaction {
   update<T>(key: string, change: (value: unknown) => T): Promise<T>;
 }
 
-/** A table that takes part in transactions. */
-export interface Participant {
-  /** Makes what `tx` wrote visible to all. */
-  commit(tx: OpenTransaction): void;
-  forget(tx: OpenTransaction): void;
+/** The database that a transaction belongs to. */
+export interface TransactionHome {
+  readonly locks: RowLocks;
+  /** The business rows of `MemoryTransaction`. */
+  readonly rows: VersionedTable<string, {} | null>;
+  startXid(): number;
+  endXid(xid: number): void;
 }
 
 /** The inside of a `MemoryTransaction`: its id, its undo journal and what waits for its end. */
-export class OpenTransaction implements MemoryTransaction {
-  readonly database: MemoryDatabase;
+export class OpenTransaction implements MemoryTransaction, Transactional {
+  readonly database: TransactionHome;
   readonly #participants = new Set<Participant>();
   readonly #undo: (() => void)[] = [];
   readonly #ending: (() => void)[] = [];
@@ -31,7 +35,7 @@ export class OpenTransaction implements MemoryTransaction {
   #xid: number | null = null;
   #open = true;
 
-  constructor(database: MemoryDatabase) {
+  constructor(database: TransactionHome) {
     this.database = database;
   }
 
@@ -46,7 +50,6 @@ export class OpenTransaction implements MemoryTransaction {
     return this.#xid;
   }
 
-  /** @throws WaybillError `NOT_IN_TRANSACTION` when it has ended. */
   assertOpen(): void {
     if (this.#open) return;
     throw new WaybillError(
@@ -72,18 +75,15 @@ export class OpenTransaction implements MemoryTransaction {
     return value;
   }
 
-  /** Lets a table take part in the end of this transaction. A table takes part when it is written. */
   enlist(participant: Participant): void {
     void this.xid;
     this.#participants.add(participant);
   }
 
-  /** Runs when the newest writes are undone, newest first. */
   onUndo(action: () => void): void {
     this.#undo.push(action);
   }
 
-  /** Runs when it has committed or rolled back. */
   onEnd(action: () => void): void {
     this.#ending.push(action);
   }

@@ -1,8 +1,8 @@
 import { WaybillError } from "../../errors/waybill-error.ts";
-import type { OpenTransaction } from "./open-transaction.ts";
+import type { Transactional } from "./participant.ts";
 
 interface Lock {
-  holder: OpenTransaction;
+  holder: Transactional;
   /** Wakes those who wait, in the order in which they came. */
   readonly waiters: (() => void)[];
 }
@@ -13,14 +13,14 @@ interface Lock {
  */
 export class RowLocks {
   readonly #locks = new Map<string, Lock>();
-  readonly #waitingFor = new Map<OpenTransaction, string>();
+  readonly #waitingFor = new Map<Transactional, string>();
 
   /**
    * Takes the lock, waiting for other transactions.
    *
    * @throws WaybillError `STORAGE_FAILED` when waiting would be a deadlock.
    */
-  async take(tx: OpenTransaction, name: string): Promise<void> {
+  async take(tx: Transactional, name: string): Promise<void> {
     while (!this.tryTake(tx, name)) {
       const lock = this.#locks.get(name);
       if (lock === undefined) continue;
@@ -33,7 +33,7 @@ export class RowLocks {
   }
 
   /** Takes the lock unless another transaction holds it. */
-  tryTake(tx: OpenTransaction, name: string): boolean {
+  tryTake(tx: Transactional, name: string): boolean {
     const lock = this.#locks.get(name);
     if (lock !== undefined) return lock.holder === tx;
     this.#locks.set(name, { holder: tx, waiters: [] });
@@ -43,20 +43,20 @@ export class RowLocks {
   }
 
   /** Whether a transaction other than `tx` holds it. */
-  heldByOther(tx: OpenTransaction, name: string): boolean {
+  heldByOther(tx: Transactional, name: string): boolean {
     const lock = this.#locks.get(name);
     return lock !== undefined && lock.holder !== tx;
   }
 
-  #release(name: string, holder?: OpenTransaction): void {
+  #release(name: string, holder?: Transactional): void {
     const lock = this.#locks.get(name);
     if (lock === undefined || (holder !== undefined && lock.holder !== holder)) return;
     this.#locks.delete(name);
     for (const wake of lock.waiters) wake();
   }
 
-  #refuseDeadlock(tx: OpenTransaction, holder: OpenTransaction): void {
-    let next: OpenTransaction | undefined = holder;
+  #refuseDeadlock(tx: Transactional, holder: Transactional): void {
+    let next: Transactional | undefined = holder;
     while (next !== undefined) {
       if (next === tx) {
         throw new WaybillError("STORAGE_FAILED", "Deadlock: two transactions wait for each other's locks.");

@@ -1,4 +1,4 @@
-import type { OpenTransaction, Participant } from "./open-transaction.ts";
+import type { Participant, Transactional } from "./participant.ts";
 
 /**
  * Rows by key as READ COMMITTED shows them: what is committed now, and a transaction's own writes. Two transactions
@@ -7,15 +7,15 @@ import type { OpenTransaction, Participant } from "./open-transaction.ts";
 export class VersionedTable<K, V extends {} | null> implements Participant {
   readonly #committed = new Map<K, V>();
   /** What open transactions wrote; `undefined` is a deletion. */
-  readonly #overlays = new Map<OpenTransaction, Map<K, V | undefined>>();
+  readonly #overlays = new Map<Transactional, Map<K, V | undefined>>();
 
-  read(tx: OpenTransaction | null, key: K): V | undefined {
+  read(tx: Transactional | null, key: K): V | undefined {
     const overlay = tx === null ? undefined : this.#overlays.get(tx);
     return overlay?.has(key) === true ? overlay.get(key) : this.#committed.get(key);
   }
 
   /** Writes for `tx`; `undefined` deletes. */
-  write(tx: OpenTransaction, key: K, value: V | undefined): void {
+  write(tx: Transactional, key: K, value: V | undefined): void {
     tx.enlist(this);
     let overlay = this.#overlays.get(tx);
     if (overlay === undefined) {
@@ -39,7 +39,7 @@ export class VersionedTable<K, V extends {} | null> implements Participant {
   }
 
   /** All rows in no order that means anything. */
-  *entries(tx: OpenTransaction | null): IterableIterator<[K, V]> {
+  *entries(tx: Transactional | null): IterableIterator<[K, V]> {
     const overlay = tx === null ? undefined : this.#overlays.get(tx);
     for (const row of this.#committed) {
       if (overlay?.has(row[0]) !== true) yield row;
@@ -50,11 +50,11 @@ export class VersionedTable<K, V extends {} | null> implements Participant {
     }
   }
 
-  commit(tx: OpenTransaction): void {
+  commit(tx: Transactional): void {
     for (const [key, value] of this.#overlays.get(tx) ?? []) this.writeCommitted(key, value);
   }
 
-  forget(tx: OpenTransaction): void {
+  forget(tx: Transactional): void {
     this.#overlays.delete(tx);
   }
 }
