@@ -19,7 +19,7 @@ function level(name: string, options: { timeoutMs: number; workersMax: number; s
       name,
       include: [
         `{packages,examples}/*/test/**/*.${name}.test.ts`,
-        `{migrations,scripts}/test/**/*.${name}.test.ts`,
+        `{migrations,scripts,benchmarks}/test/**/*.${name}.test.ts`,
       ],
       testTimeout: options.timeoutMs,
       hookTimeout: options.timeoutMs,

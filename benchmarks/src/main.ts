@@ -1,15 +1,17 @@
 import { Command, InvalidArgumentError } from "commander";
+import { backlog } from "./backlog.ts";
 import { latency } from "./latency.ts";
 import { logAppend } from "./log-append.ts";
 import { outboxWrite } from "./outbox-write.ts";
 import { relayDrain } from "./relay-drain.ts";
-import { printFigures, type Benchmark } from "./report.ts";
+import { printFigures, type Benchmark, type Effort } from "./report.ts";
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   "outbox-write": outboxWrite,
   "relay-drain": relayDrain,
   latency,
   "log-append": logAppend,
+  backlog,
 };
 
 const program = new Command("bench")
@@ -20,7 +22,8 @@ const program = new Command("bench")
   .option("--json", "print one JSON object as the last line", false)
   .option("--rounds <n>", "rounds of which the median counts", wholeNumber, 5)
   .option("--seconds <n>", "seconds that one measurement takes", wholeNumber, 3)
-  .action(async (name: string, options: { json: boolean; rounds: number; seconds: number }) => {
+  .option("--rows <n>", "rows that wait, for backlog", wholeNumber)
+  .action(async (name: string, options: Effort & { readonly json: boolean }) => {
     const benchmark = BENCHMARKS[name];
     if (benchmark === undefined)
       program.error(`unknown benchmark ${name}: use one of ${Object.keys(BENCHMARKS).join(", ")}`);

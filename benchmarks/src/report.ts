@@ -4,6 +4,8 @@ export interface Effort {
   readonly rounds: number;
   /** Length of one measurement. */
   readonly seconds: number;
+  /** Rows of a benchmark whose size matters. */
+  readonly rows?: number | undefined;
 }
 
 /** What a benchmark found. */
