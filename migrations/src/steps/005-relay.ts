@@ -3,7 +3,7 @@ import { relayAcquire } from "./relay-acquire.ts";
 import { relayApply } from "./relay-apply.ts";
 
 /** A snapshot in which nothing is visible: a window from here skips nothing. */
-export const SNAPSHOT_OF_NOTHING = "1:1:";
+const SNAPSHOT_OF_NOTHING = "1:1:";
 
 /**
  * The lease of the relay, one row that changes only with the lease, and its progress: append-only in two leaves, a

@@ -52,13 +52,14 @@ describe("transactions", () => {
       const heard: string[] = [];
       await storage.transaction(async (tx) => {
         await storage.outbox.append(tx, [newMessage()]);
-        storage.outbox.afterCommit(tx, () => heard.push("commit"));
+        const ring = (): unknown => heard.push("commit");
+        for (let sends = 0; sends < 20; sends += 1) storage.outbox.afterCommit(tx, ring);
         await storage.savepoint(tx, async (nested) =>
           storage.outbox.afterCommit(nested, () => heard.push("nested")),
         );
         expect(heard).toEqual([]);
       });
-      expect(heard.toSorted()).toEqual(driver === "pg" ? ["commit", "nested"] : ["commit", "nested"]);
+      expect(heard).toEqual(["commit", "nested"]);
       const failing = storage.transaction(async (tx) => {
         storage.outbox.afterCommit(tx, () => heard.push("rollback"));
         throw new Error("no");

@@ -54,12 +54,7 @@ export function knexDatabase(knex: Knex, prepare: boolean): Database<Knex.Transa
     },
     transaction: (work) => transaction(knex, work),
     savepoint: (tx, work) => tx.transaction((nested) => work(nested)),
-    afterCommit(tx, action) {
-      const outer = outermost(tx);
-      void clientOf(outer)
-        .acquireConnection()
-        .then((client) => onCommit(outer, client, action));
-    },
+    afterCommit,
   };
 }
 
@@ -82,6 +77,7 @@ async function connected<T>(
 
 async function transaction<T>(knex: Knex, work: (tx: Knex.Transaction) => Promise<T>): Promise<T> {
   const state = { begun: false, worked: false, committed: false, lostBefore: undefined as unknown };
+  const failure: { error?: unknown } = {};
   let result: T | undefined;
   try {
     await knex.transaction(
@@ -91,7 +87,10 @@ async function transaction<T>(knex: Knex, work: (tx: Knex.Transaction) => Promis
         state.begun = true;
         const client = await clientOf(tx).acquireConnection();
         onCommit(tx, client, () => (state.committed = true));
-        result = await work(tx);
+        result = await work(tx).catch((error: unknown) => {
+          failure.error = error;
+          throw error;
+        });
         state.worked = true;
         state.lostBefore = client[DISPOSED];
       },
@@ -99,6 +98,8 @@ async function transaction<T>(knex: Knex, work: (tx: Knex.Transaction) => Promis
     );
   } catch (error) {
     if (!state.begun) throw unavailable(error);
+    // knex gives the error of a ROLLBACK that failed, too, instead.
+    if ("error" in failure) throw failure.error;
     if (!state.worked || !isConnectionError(error)) throw error;
     throw state.lostBefore === undefined ? commitUnknown(error) : unavailable(error);
   }
@@ -121,6 +122,24 @@ function onCommit(tx: Knex.Transaction, client: RawClient, action: () => void): 
     ended();
     if (answer === "COMMIT") action();
   }, ended);
+}
+
+const committing = new WeakMap<Knex.Transaction, Set<() => void>>();
+
+/** One listener per transaction, however much it sends; the same action is called once. */
+function afterCommit(tx: Knex.Transaction, action: () => void): void {
+  const outer = outermost(tx);
+  const known = committing.get(outer);
+  if (known !== undefined) return void known.add(action);
+  const actions = new Set([action]);
+  committing.set(outer, actions);
+  void clientOf(outer)
+    .acquireConnection()
+    .then((client) => {
+      onCommit(outer, client, () => {
+        for (const one of actions) one();
+      });
+    });
 }
 
 function outermost(tx: Knex.Transaction): Knex.Transaction {

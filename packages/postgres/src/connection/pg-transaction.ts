@@ -32,7 +32,7 @@ export async function inTransaction<T>(pool: Pool, work: (tx: PgTransaction) => 
   return checkedOut(pool, async (client, broken) => {
     await client.query("begin isolation level read committed");
     const tx = pgTransaction(client);
-    const actions: (() => void)[] = [];
+    const actions = new Set<() => void>();
     committing.set(client, actions);
     let result: T;
     try {
@@ -50,11 +50,11 @@ export async function inTransaction<T>(pool: Pool, work: (tx: PgTransaction) => 
 }
 
 /** Transactions of `inTransaction`, the only ones whose commit is seen. */
-const committing = new WeakMap<ClientBase, (() => void)[]>();
+const committing = new WeakMap<ClientBase, Set<() => void>>();
 
-/** Calls `action` once `tx` committed, if `inTransaction` runs it. */
+/** Calls `action` once when `tx` committed, if `inTransaction` runs it, however often it was asked to. */
 export function afterPgCommit(tx: PgTransaction, action: () => void): void {
-  committing.get(tx)?.push(action);
+  committing.get(tx)?.add(action);
 }
 
 /** @throws WaybillError `NOT_IN_TRANSACTION` */

@@ -32,7 +32,7 @@ export async function run(
     values: [...values],
     rowMode: "array" as const,
     types: AS_TEXT,
-    ...(connection.prepare ? { name: statement.name } : {}),
+    ...(connection.prepare && !statement.planEachTime ? { name: statement.name } : {}),
   };
   try {
     const { rows } = await connection.client.query<(string | null)[]>(query);

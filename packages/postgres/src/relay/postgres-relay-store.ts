@@ -8,7 +8,7 @@ import { foldProgress } from "./fold-progress.ts";
 import { emptyOldLeaf } from "./empty-old-leaf.ts";
 
 /** Steps after which a new base row is written. Bounds what a successor has to fold. */
-export const STEPS_PER_BASE = 512;
+const STEPS_PER_BASE = 512;
 
 /** The lease and the progress of the relay on PostgreSQL. */
 export class PostgresRelayStore<Tx> implements RelayStore {

@@ -10,7 +10,7 @@ export function inboxStatements(schema: string): InboxStatements {
   return {
     claim: statement(`select ${schema}.inbox_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`),
     unclaim: statement(`delete from ${schema}.inbox where consumer_group = $1 and message_id = $2`),
-    fold: statement(fold(schema)),
+    fold: statement(fold(schema), { planEachTime: true }),
   };
 }
 

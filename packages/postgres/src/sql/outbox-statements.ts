@@ -73,59 +73,19 @@ function facts(newest: string): string {
 const ROW = `id, topic, version, key, partition, message_id, nullif(headers::text, '{}'), content_type,
     encode(payload, 'hex'), date_part('epoch', created_at), date_part('epoch', deliver_at), date_part('epoch', expires_at)`;
 
-const RAW =
-  "xid, id, topic, version, key, partition, message_id, headers, content_type, payload, created_at, deliver_at, expires_at";
-
 /**
- * $1 the snapshot to start from, $2 the limit, $3 a floor: no row up to this place has an id from xmax($1) on.
- *
- * - \`late\`: rows of transactions that ran in the snapshot and have committed since, by the index on xid.
- * - \`fresh\`: rows of transactions from its xmax on, by the same index, one more than the limit. If they are not more,
- *   they are all there are, which is the usual case.
- * - \`many\`: otherwise the first of them by place, from the floor, which sorts nothing however many there are.
- *
- * Orders, limits and ranges (also for one xid) are there to leave the planner no choice but the index. Measured on
- * PostgreSQL 15 and 18 without statistics and with stale ones.
+ * $1 the snapshot to start from, $2 the limit, $3 the floor. One statement, and the function that reads is STABLE: so
+ * the facts and the rows are of one snapshot.
  */
 function openWindow(schema: string): string {
-  return `with since as materialized (
-  select pg_snapshot_xmax($1::pg_snapshot) as xmax, $2::bigint as rows_max, $3::bigint as floor
-), late as (
-  select o.* from pg_snapshot_xip($1::pg_snapshot) as x(xid)
-  cross join lateral (
-    select ${RAW} from ${schema}.outbox where xid >= x.xid and xid <= x.xid order by xid offset 0
-  ) o
-), fresh as materialized (
-  select ${RAW} from ${schema}.outbox
-  where xid >= (select xmax from since)
-  order by xid limit (select rows_max + 1 from since)
-), size as materialized (
-  select count(*) <= (select rows_max from since) as complete from fresh
-), many as (
-  select ${RAW} from ${schema}.outbox
-  where id > (select floor from since) and xid >= (select xmax from since) and not (select complete from size)
-  order by id limit (select rows_max from since)
-), picked as (
-  select * from late
-  union all select * from fresh where (select complete from size)
-  union all select * from many
-), ordered as (
-  select * from picked order by id limit (select rows_max from since)
-)
-${facts(`(select last_value::text from ${schema}.outbox_id)`)}
+  return `${facts(`(select last_value::text from ${schema}.outbox_id)`)}
 union all
-select ${ROW} from ordered`;
+select ${ROW} from ${schema}.outbox_open($1, $2, $3)`;
 }
 
-/** $1 and $2 the window's snapshots, $3 the place to go on after, $4 the limit. Facts first, as above. */
+/** $1 and $2 the window's snapshots, $3 the place to go on after, $4 the limit. */
 function readWindow(schema: string): string {
-  return `with ordered as (
-  select ${RAW} from ${schema}.outbox
-  where id > (select $3::bigint)
-    and pg_visible_in_snapshot(xid, $2::pg_snapshot) and not pg_visible_in_snapshot(xid, $1::pg_snapshot)
-  order by id limit (select $4::bigint)
-)
-${facts("null::text")}
+  return `${facts("null::text")}
 union all
-select ${ROW} from ordered`;
+select ${ROW} from ${schema}.outbox_read($1, $2, $3, $4)`;
 }

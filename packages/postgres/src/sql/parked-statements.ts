@@ -14,7 +14,7 @@ export interface ParkedStatements {
 export function parkedStatements(schema: string): ParkedStatements {
   return {
     add: statement(`select ${schema}.parked_add($1)`),
-    dueOutgoing: statement(dueOutgoing(schema)),
+    dueOutgoing: statement(dueOutgoing(schema), { planEachTime: true }),
     blockedOutgoing: statement(`select distinct topic, key from ${schema}.parked
 where consumer_group = '' and ordering = 'blocking' and key is not null and reason in ('retry', 'behind', 'unknown')`),
     takeDue: statement(takeDue(schema)),

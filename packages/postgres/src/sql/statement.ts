@@ -4,9 +4,12 @@ import { createHash } from "node:crypto";
 export interface Statement {
   readonly name: string;
   readonly text: string;
+  /** Planned anew each time, for its own values: a limit that the planner does not know makes it expect too much. */
+  readonly planEachTime: boolean;
 }
 
 /** Gives a statement its name, from its text. Texts hold no values; the schema is the only part that differs. */
-export function statement(text: string): Statement {
-  return { name: `waybill_${createHash("sha256").update(text).digest("hex").slice(0, 16)}`, text };
+export function statement(text: string, options: { readonly planEachTime?: boolean } = {}): Statement {
+  const hash = createHash("sha256").update(text).digest("hex").slice(0, 16);
+  return { name: `waybill_${hash}`, text, planEachTime: options.planEachTime ?? false };
 }
