@@ -1,3 +1,6 @@
+export { whyNoPgBouncer } from "./pgbouncer/pgbouncer-binary.ts";
+export { startPgBouncer } from "./pgbouncer/start-pgbouncer.ts";
+export type { PgBouncer, StartPgBouncerOptions } from "./pgbouncer/start-pgbouncer.ts";
 export { createDatabase } from "./postgres/create-database.ts";
 export type { CreateDatabaseOptions, Database } from "./postgres/create-database.ts";
 export { startPostgres } from "./postgres/start-postgres.ts";

@@ -1,12 +1,12 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
+import { folderOfUser } from "../process/folder-of-user.ts";
 import { postgresBinaries, type PostgresBinaries } from "./postgres-binaries.ts";
-import { isReachableByOthers, postgresUser, type PostgresUser } from "./postgres-user.ts";
+import { postgresUser, type PostgresUser } from "./postgres-user.ts";
 import type { StopMode, SupervisorStart } from "./supervisor-protocol.ts";
 
 const readyDeadlineMs = 60_000;
@@ -97,14 +97,8 @@ export class PostgresProcess {
   }
 }
 
-/** A folder (0700) that the server's user can reach, below TMPDIR if possible. */
 function makeFolder(user: PostgresUser | undefined): string {
-  const bases = user ? [tmpdir(), "/tmp", "/var/tmp"] : [tmpdir()];
-  const base = bases.find((candidate) => !user || isReachableByOthers(join(candidate, "x")));
-  if (base === undefined)
-    throw new Error(`no temporary folder of ${bases.join(", ")} can be reached by uid ${user?.uid}`);
-  const folder = mkdtempSync(join(base, "waybill-postgres-"));
-  if (user) chownSync(folder, user.uid, user.gid);
+  const folder = folderOfUser("waybill-postgres", user);
   mkdirSync(join(folder, "data"), { mode: 0o700 });
   if (user) chownSync(join(folder, "data"), user.uid, user.gid);
   return folder;
