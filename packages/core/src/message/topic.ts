@@ -68,3 +68,16 @@ export function defineTopic<const Schema extends StandardSchemaV1>(
     upcast: options.upcast ?? {},
   };
 }
+
+/**
+ * A message's key, if it can be one.
+ *
+ * @throws WaybillError `PAYLOAD_INVALID` when it is not text of 1 to 512 characters
+ */
+export function checkedKey(topic: Topic, key: string | null): string | null {
+  if (key === null || (typeof key === "string" && key.length > 0 && key.length <= 512)) return key;
+  throw new WaybillError(
+    "PAYLOAD_INVALID",
+    `Topic ${topic.name}: its key must be text of 1 to 512 characters, not ${JSON.stringify(key)}.`,
+  );
+}

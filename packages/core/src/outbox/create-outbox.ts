@@ -5,7 +5,7 @@ import { newHeaders } from "../message/headers.ts";
 import { messageIds } from "../message/message-id.ts";
 import { partitionOf } from "../message/partition.ts";
 import { encodePayload, JSON_CONTENT } from "../message/payload.ts";
-import type { PayloadOf, Topic } from "../message/topic.ts";
+import { checkedKey, type PayloadOf, type Topic } from "../message/topic.ts";
 import { parseOptions } from "../options/parse-options.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { NewMessage } from "../ports/outbox-store.ts";
@@ -133,14 +133,6 @@ function newMessage(
     deliverInMs: options.delayMs ?? null,
     expiresAt: options.expiresAt?.getTime() ?? null,
   };
-}
-
-function checkedKey(topic: Topic, key: string | null): string | null {
-  if (key === null || (typeof key === "string" && key.length > 0 && key.length <= 512)) return key;
-  throw new WaybillError(
-    "PAYLOAD_INVALID",
-    `Topic ${topic.name}: its key must be text of 1 to 512 characters, not ${JSON.stringify(key)}.`,
-  );
 }
 
 function distinctKeys(messages: readonly NewMessage[]): { topic: string; key: string }[] {

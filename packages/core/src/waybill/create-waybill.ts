@@ -7,7 +7,10 @@ import { parseOptions } from "../options/parse-options.ts";
 import type { Broker, BrokerHealth } from "../ports/broker.ts";
 import type { EventListener } from "../ports/events.ts";
 import { consumerJobs, relayJobs, retentionJobs } from "../recovery/recovery-jobs.ts";
+import { createPublisher, type Publisher } from "../publisher/create-publisher.ts";
 import { createRelay, type Relay, type RelayStatus } from "../relay/create-relay.ts";
+import type { PublisherOptions } from "../publisher/publisher-options.ts";
+import type { StorageSettings } from "../ports/storage-settings.ts";
 import { createScheduler, type Job, type Scheduler } from "../scheduler/create-scheduler.ts";
 import { guarded, reportToConsole } from "../system/report-to-console.ts";
 import { systemClock } from "../system/system-clock.ts";
@@ -34,6 +37,12 @@ export interface StartOptions {
 
 /** The front of Waybill in one service: a thin cover over outbox, relay, consumers and scheduler. */
 export interface Waybill<Tx> extends Pick<Outbox<Tx>, "send" | "sendMany">, AsyncDisposable {
+  /**
+   * Publishes past the outbox, in the classes `confirmed` and `rapid`; see `Publisher` for what they do not promise.
+   *
+   * @throws WaybillError `NOT_STARTED` before `start`
+   */
+  publisher(options?: PublisherOptions): Publisher;
   /** The consumer of a group; the same one for the same name. Register handlers on it before `start`. */
   consumer(group: string): Consumer<Tx>;
   /**
@@ -67,6 +76,8 @@ class WaybillService<Tx> implements Waybill<Tx> {
   readonly #consumers = new Map<string, Consumer<Tx>>();
   #state: "new" | "started" | "stopped" = "new";
   #relay: Relay | null = null;
+  #settings: StorageSettings | null = null;
+  readonly #publishers: Publisher[] = [];
   #scheduler: Scheduler | null = null;
   #cleanups: (() => Promise<void> | void)[] = [];
 
@@ -99,6 +110,18 @@ class WaybillService<Tx> implements Waybill<Tx> {
     return made;
   }
 
+  publisher(options: PublisherOptions = {}): Publisher {
+    if (this.#settings === null || this.#state !== "started") {
+      throw new WaybillError(
+        "NOT_STARTED",
+        "publisher: call start first; a publisher needs the open broker.",
+      );
+    }
+    const made = createPublisher({ ...this.#options, ...this.#settings, broker: this.#broker(), options });
+    this.#publishers.push(made);
+    return made;
+  }
+
   async start(options: StartOptions = {}): Promise<void> {
     const { relay = true, consumers = true } = options;
     if (this.#state !== "new")
@@ -114,9 +137,9 @@ class WaybillService<Tx> implements Waybill<Tx> {
 
   async #startParts(withRelay: boolean, withConsumers: boolean): Promise<void> {
     const { source, storage } = this.#options;
-    await storage.check(source);
+    this.#settings = await storage.check(source);
     const groups = withConsumers ? [...this.#consumers.values()] : [];
-    if (withRelay || groups.length > 0) await this.#broker().open();
+    await this.#options.broker?.open();
     for (const consumer of groups) await consumer.start();
     const relay = withRelay ? await this.#startRelay() : null;
     const jobs: readonly Job[] = [
@@ -182,6 +205,7 @@ class WaybillService<Tx> implements Waybill<Tx> {
     this.#state = "stopped";
     await this.#scheduler?.stop();
     await Promise.all([...this.#consumers.values()].map((consumer) => consumer.stop(options)));
+    await Promise.all(this.#publishers.map((publisher) => publisher.flush()));
     await this.#relay?.stop(options);
     for (const cleanup of this.#cleanups.splice(0)) await cleanup();
     if (started) await this.#options.broker?.[Symbol.asyncDispose]();
