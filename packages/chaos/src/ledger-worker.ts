@@ -2,6 +2,7 @@ import { nativeBroker } from "@waybill/broker";
 import { createWaybill, describeEvent } from "@waybill/core";
 import { postgresStorage } from "@waybill/postgres";
 import { Pool } from "pg";
+import { applyNote } from "./apply-note.ts";
 import { Noted } from "./noted.ts";
 
 /** A worker process: relay, embedded broker, and a group whose effects would show every repetition. */
@@ -19,13 +20,7 @@ const waybill = createWaybill({
   },
 });
 
-waybill.consumer("ledger").on(Noted, async ({ key, no }, { tx }) => {
-  await tx.query("insert into effect (key, no, worker) values ($1, $2, $3)", [key, no, String(process.pid)]);
-  await tx.query(
-    "insert into total values ($1, 1) on conflict (key) do update set effects = total.effects + 1",
-    [key],
-  );
-});
+waybill.consumer("ledger").on(Noted, (note, { tx }) => applyNote(tx, note));
 
 await waybill.start();
 console.log(JSON.stringify({ event: "ready" }));

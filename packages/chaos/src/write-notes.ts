@@ -1,16 +1,21 @@
 import type { Waybill } from "@waybill/core";
 import { inTransaction, type PgTransaction } from "@waybill/postgres";
 import type { Pool } from "pg";
-import { Noted } from "./noted.ts";
+import { runIn, type AnyTransaction } from "./run-in.ts";
 import type { Seeded } from "./seeded.ts";
+import { takeNote } from "./take-note.ts";
 
 class RolledBack extends Error {
   override readonly name = "RolledBack";
 }
 
-export interface Writing {
-  readonly pool: Pool;
-  readonly waybill: Pick<Waybill<PgTransaction>, "send">;
+/** Runs `work` in a transaction of the business, which commits when it resolves. */
+export type InTransaction<Tx> = (work: (tx: Tx) => Promise<void>) => Promise<void>;
+
+export interface Writing<Tx extends AnyTransaction = PgTransaction> {
+  /** Where the business commits: a pool, or whatever begins transactions. */
+  readonly pool: Pool | InTransaction<Tx>;
+  readonly waybill: Pick<Waybill<Tx>, "send">;
   readonly keys: number;
   readonly chance: Seeded;
   /** Share of transactions that are rolled back after they sent. */
@@ -18,27 +23,20 @@ export interface Writing {
 }
 
 /**
- * Takes one note: the key's counter is updated first, so that transactions of one key exclude each other before they
- * send. Some take their transaction id early, some send within a savepoint, some roll back. Answers whether it committed.
+ * Takes one note. Some take their transaction id early, some send within a savepoint, some roll back. Answers whether
+ * it committed.
  */
-export async function writeNote(writing: Writing): Promise<boolean> {
+export async function writeNote<Tx extends AnyTransaction>(writing: Writing<Tx>): Promise<boolean> {
   const { pool, waybill, chance } = writing;
   const key = `k${chance.below(writing.keys)}`;
   const early = chance.fraction() < 0.3;
   const nested = chance.fraction() < 0.2;
   const fails = chance.fraction() < writing.rollbacks;
+  const begin = typeof pool === "function" ? pool : (inPool(pool) as InTransaction<Tx>);
   try {
-    await inTransaction(pool, async (tx) => {
-      if (early) await tx.query("select pg_current_xact_id()");
-      const counted = await tx.query<{ last: number }>(
-        "insert into counter values ($1, 1) on conflict (key) do update set last = counter.last + 1 returning last",
-        [key],
-      );
-      const no = counted.rows[0]?.last ?? 0;
-      await tx.query("insert into noted values ($1, $2)", [key, no]);
-      if (nested) await tx.query("savepoint inner_part");
-      await waybill.send(tx, Noted, { key, no });
-      if (nested) await tx.query("release savepoint inner_part");
+    await begin(async (tx) => {
+      if (early) await runIn(tx, "select pg_current_xact_id()");
+      await takeNote(tx, waybill, key, { nested });
       if (fails) throw new RolledBack();
     });
     return true;
@@ -49,7 +47,11 @@ export async function writeNote(writing: Writing): Promise<boolean> {
 }
 
 /** Takes notes until `enough` committed, with `writers` at once. Answers how many were rolled back. */
-export async function writeNotes(writing: Writing, writers: number, enough: number): Promise<number> {
+export async function writeNotes<Tx extends AnyTransaction>(
+  writing: Writing<Tx>,
+  writers: number,
+  enough: number,
+): Promise<number> {
   let left = enough;
   let rolledBack = 0;
   const writer = async (): Promise<void> => {
@@ -63,4 +65,8 @@ export async function writeNotes(writing: Writing, writers: number, enough: numb
   };
   await Promise.all(Array.from({ length: writers }, writer));
   return rolledBack;
+}
+
+function inPool(pool: Pool): InTransaction<PgTransaction> {
+  return (work) => inTransaction(pool, work);
 }

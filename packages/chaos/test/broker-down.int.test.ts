@@ -2,7 +2,7 @@ import { createWaybill, memoryBroker, type WaybillEvent } from "@waybill/core";
 import { postgresStorage } from "@waybill/postgres";
 import { waitFor } from "@waybill/services";
 import { expect, test } from "vitest";
-import { audit, flawless, Noted, seeded, writeNotes } from "../src/index.ts";
+import { applyNote, audit, flawless, Noted, seeded, writeNotes } from "../src/index.ts";
 import { preparedDatabase } from "./prepared-database.ts";
 
 const { pool } = preparedDatabase();
@@ -17,13 +17,7 @@ test("while the broker is down nobody's attempts are used up, and the backlog dr
     relay: { pauseMaxMs: 20 },
     onEvent: (event) => events.push(event),
   });
-  waybill.consumer("ledger").on(Noted, async ({ key, no }, { tx }) => {
-    await tx.query("insert into effect (key, no, worker) values ($1, $2, 'here')", [key, no]);
-    await tx.query(
-      "insert into total values ($1, 1) on conflict (key) do update set effects = total.effects + 1",
-      [key],
-    );
-  });
+  waybill.consumer("ledger").on(Noted, (note, { tx }) => applyNote(tx, note));
   await waybill.start();
   const writing = { pool: pool(), waybill, keys: 5, chance: seeded(3), rollbacks: 0 };
   await writeNotes(writing, 4, 100);

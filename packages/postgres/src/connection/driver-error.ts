@@ -4,6 +4,8 @@ import { WaybillError } from "@waybill/core";
 const UNAVAILABLE = new Set(["57P01", "57P02", "57P03", "57P05", "53300", "25P03"]);
 /** No such table, schema or function. */
 const NOT_MIGRATED = new Set(["42P01", "3F000", "42883"]);
+/** A prepared statement that its session does not have, or has already. */
+const OTHER_SESSION = new Set(["26000", "42P05"]);
 
 /** Raised by Waybill's own functions. */
 const OWN_STATES = {
@@ -40,7 +42,11 @@ export function statementError(error: unknown): WaybillError {
     const hint = "Waybill's tables are missing or of another version; run: npx waybill migrate up";
     return new WaybillError("MIGRATIONS_MISSING", `${hint} (${detail}).`, { cause: error });
   }
-  return new WaybillError("STORAGE_FAILED", `The database refused a statement: ${detail}.`, { cause: error });
+  const hint = OTHER_SESSION.has(state)
+    ? " A pooler gives every transaction another session and does not keep track of prepared statements: use postgresStorage({ …, prepare: false })."
+    : "";
+  const message = `The database refused a statement: ${detail}.${hint}`;
+  return new WaybillError("STORAGE_FAILED", message, { cause: error });
 }
 
 /** An error that says that the database cannot be reached. */

@@ -5,7 +5,6 @@ import {
   downStatements,
   migrationContext,
   upStatements,
-  type Migration,
   type MigrationContext,
 } from "@waybill/migrations";
 import type { ClientBase } from "pg";
@@ -41,43 +40,54 @@ const optionsSchema = z.strictObject({
 });
 
 /**
- * Brings the schema up to date and answers the names of what it applied: nothing, when nothing was pending. One
- * process migrates at a time, each migration is one transaction, none waits longer than 5 s for a lock. Needs only
- * `pg`; the records are those of knex, so `knex.migrate` can take over at any time.
+ * Brings the schema up to date and answers the names of what this call applied: nothing, when nothing was pending. Each
+ * migration is one transaction that runs alone, so several processes may migrate at once, also behind a pooler; none
+ * waits longer than 5 s for a lock. Needs only `pg`; the records are those of knex, so `knex.migrate` can take over at
+ * any time.
  *
  * @throws WaybillError `OPTIONS_INVALID`, `STORAGE_UNAVAILABLE`, `SOURCE_MISMATCH`, or `STORAGE_FAILED` naming the
  * migration that failed: it left nothing behind, those before it stand.
  */
 export async function migrate(target: MigrationTarget, options: MigrateOptions): Promise<readonly string[]> {
-  return migrating(target, options, async ({ client, context, sql, source }) => {
-    await script(client, bookkeeping(context), "preparing the schema");
-    const applied = await appliedNames(client, sql);
-    if (applied.size > 0) await assertOwner(client, sql, source);
-    const pending = ALL_MIGRATIONS.filter(({ name }) => !applied.has(name));
-    for (const migration of pending) {
-      await inOne(client, migration, upStatements(migration, context), sql.record);
+  return migrating(target, options, async (parts) => {
+    const { client, context, sql } = parts;
+    await alone(parts, () => script(client, bookkeeping(context), "preparing the schema"));
+    const applied: string[] = [];
+    for (const migration of ALL_MIGRATIONS) {
+      const doing = `migration ${migration.name}`;
+      await alone(parts, async () => {
+        if ((await ownNames(parts)).has(migration.name)) return;
+        await script(client, upStatements(migration, context), doing);
+        await run(plain(client), sql.record, [migration.name]);
+        applied.push(migration.name);
+      });
     }
-    return pending.map(({ name }) => name);
+    return applied;
   });
 }
 
 /**
- * Takes every migration back, the last one first, and answers their names. Everything that Waybill recorded is gone
- * then. Throws like `migrate`.
+ * Takes every migration back, the last one first, and answers the names of what this call took back. Everything that
+ * Waybill recorded is gone then. Throws like `migrate`.
  */
 export async function migrateDown(
   target: MigrationTarget,
   options: MigrateOptions,
 ): Promise<readonly string[]> {
-  return migrating(target, options, async ({ client, context, sql, source }) => {
-    if (!(await hasTable(client, sql))) return [];
-    const applied = await appliedNames(client, sql);
-    if (applied.size > 0) await assertOwner(client, sql, source);
-    const going = ALL_MIGRATIONS.filter(({ name }) => applied.has(name)).toReversed();
-    for (const migration of going) {
-      await inOne(client, migration, downStatements(migration, context), sql.forget);
+  return migrating(target, options, async (parts) => {
+    const { client, context, sql } = parts;
+    const gone: string[] = [];
+    if (!(await hasTable(client, sql))) return gone;
+    for (const migration of ALL_MIGRATIONS.toReversed()) {
+      const doing = `migration ${migration.name}`;
+      await alone(parts, async () => {
+        if (!(await ownNames(parts)).has(migration.name)) return;
+        await script(client, downStatements(migration, context), doing);
+        await run(plain(client), sql.forget, [migration.name]);
+        gone.push(migration.name);
+      });
     }
-    return going.map(({ name }) => name);
+    return gone;
   });
 }
 
@@ -109,14 +119,8 @@ async function migrating<T>(
 ): Promise<T> {
   const context = contextOf(options);
   const sql = migrateStatements(context);
-  return withMigrationClient(target, async (client) => {
-    await run(plain(client), sql.lock, []);
-    try {
-      return await work({ client, context, sql, source: options.source });
-    } finally {
-      await run(plain(client), sql.unlock, []);
-    }
-  });
+  const { source } = options;
+  return withMigrationClient(target, (client) => work({ client, context, sql, source }));
 }
 
 function contextOf(options: MigrateOptions): MigrationContext {
@@ -133,18 +137,13 @@ function contextOf(options: MigrateOptions): MigrationContext {
   }
 }
 
-async function inOne(
-  client: ClientBase,
-  migration: Migration,
-  statements: readonly string[],
-  record: MigrateStatements["record"],
-): Promise<void> {
-  const doing = `migration ${migration.name}`;
-  await script(client, ["begin"], doing);
+/** Runs `work` in a transaction, while no other process migrates this schema. */
+async function alone({ client, sql }: Migrating, work: () => Promise<void>): Promise<void> {
+  await script(client, ["begin isolation level read committed"], "migrating");
   try {
-    await script(client, statements, doing);
-    await run(plain(client), record, [migration.name]);
-    await script(client, ["commit"], doing);
+    await run(plain(client), sql.lock, []);
+    await work();
+    await script(client, ["commit"], "migrating");
   } catch (error) {
     await client.query("rollback").catch(() => undefined);
     throw error;
@@ -165,19 +164,19 @@ async function script(client: ClientBase, statements: readonly string[], doing: 
   }
 }
 
-async function assertOwner(client: ClientBase, sql: MigrateStatements, source: string): Promise<void> {
-  const [row] = await run(plain(client), sql.owner, []);
-  const owner = row?.[0] ?? "";
-  if (owner !== source) throw mismatch(owner, source);
+/** What is applied, once it is known that the schema is ours. */
+async function ownNames({ client, sql, source }: Migrating): Promise<ReadonlySet<string>> {
+  const rows = await run(plain(client), sql.applied, []);
+  if (rows.length > 0) {
+    const [row] = await run(plain(client), sql.owner, []);
+    const owner = row?.[0] ?? "";
+    if (owner !== source) throw mismatch(owner, source);
+  }
+  return new Set(rows.map(([name]) => name ?? ""));
 }
 
 async function hasTable(client: ClientBase, sql: MigrateStatements): Promise<boolean> {
   return (await run(plain(client), sql.exists, [])).length > 0;
-}
-
-async function appliedNames(client: ClientBase, sql: MigrateStatements): Promise<ReadonlySet<string>> {
-  const rows = await run(plain(client), sql.applied, []);
-  return new Set(rows.map(([name]) => name ?? ""));
 }
 
 function plain(client: ClientBase): Connection {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { ClientBase } from "pg";
 import type { Database, Reserved } from "../connection/database.ts";
 
 const LISTEN_AGAIN_AFTER_MS = 1_000;
@@ -10,7 +11,8 @@ export function channelOf(schema: string): string {
 
 /**
  * Listens on a connection of its own until the answer is called; listens again when the connection is lost. Every
- * failure is silent: nudges are hints. A pool of one has no connection to spare, and gets none.
+ * failure is silent: nudges are hints. A pool of one has no connection to spare, and behind a pooler nobody knows which
+ * session would listen: both get none.
  */
 export async function listen(
   database: Pick<Database<never>, "reserve" | "connectionsMax">,
@@ -43,6 +45,11 @@ class Listening {
       reserved = await this.#database.reserve();
       this.#reserved = reserved;
       const { client } = reserved.connection;
+      if (await isPooled(client)) {
+        this.#reserved = undefined;
+        await reserved.giveBack(true);
+        return;
+      }
       client.on("notification", this.#onNotification);
       client.on("end", this.#onEnd);
       await client.query(`listen ${this.#channel}`);
@@ -88,4 +95,11 @@ class Listening {
     this.#again = setTimeout(() => void this.start(), LISTEN_AGAIN_AFTER_MS);
     this.#again.unref();
   }
+}
+
+/** Whether statements run in another session than the one that was connected to, as behind PgBouncer. */
+async function isPooled(client: ClientBase & { readonly processID?: number | null }): Promise<boolean> {
+  const { rows } = await client.query<{ pid: number }>("select pg_backend_pid() as pid");
+  const { processID } = client;
+  return typeof processID === "number" && Number(rows[0]?.pid) !== processID;
 }

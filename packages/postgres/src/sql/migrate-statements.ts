@@ -3,7 +3,6 @@ import { statement, type Statement } from "./statement.ts";
 
 export interface MigrateStatements {
   readonly lock: Statement;
-  readonly unlock: Statement;
   readonly exists: Statement;
   readonly applied: Statement;
   readonly owner: Statement;
@@ -15,8 +14,8 @@ export function migrateStatements({ schema }: Pick<MigrationContext, "schema">):
   const table = `${schema}.${MIGRATION_TABLE}`;
   const literal = `'${schema.replaceAll("'", "''")}'`;
   return {
-    lock: statement(`select pg_advisory_lock(hashtextextended(${literal}, 7219))`),
-    unlock: statement(`select pg_advisory_unlock(hashtextextended(${literal}, 7219))`),
+    // Of the transaction, not of the session: behind a pooler the unlock would reach another one.
+    lock: statement(`select pg_advisory_xact_lock(hashtextextended(${literal}, 7219))`),
     exists: statement(`select 1 where to_regclass('${table.replaceAll("'", "''")}') is not null`),
     applied: statement(`select name, date_part('epoch', migration_time) from ${table} order by id`),
     owner: statement(`select source from ${schema}.settings`),
