@@ -50,9 +50,10 @@ function workerGrants(schema: string, role: string): string[] {
     `grant select, truncate on ${leaves.join(", ")} to ${role}`,
     `grant select on sequence ${schema}.outbox_id to ${role}`,
     `grant select, update on ${schema}.relay_lease to ${role}`,
+    `grant select, insert, update on ${schema}.relay_run to ${role}`,
     `grant select, insert on ${schema}.relay_progress to ${role}`,
     `grant select, truncate on ${progress.join(", ")} to ${role}`,
-    `grant usage on sequence ${schema}.relay_progress_id to ${role}`,
+    `grant usage, select on sequence ${schema}.relay_progress_id to ${role}`,
     `grant select, insert, update, delete on ${schema}.parked, ${schema}.inbox_stream, ${schema}.inbox, ${schema}.job to ${role}`,
     `grant select, insert on ${schema}.dead_letter to ${role}`,
   ];

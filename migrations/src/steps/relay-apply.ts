@@ -1,8 +1,9 @@
 /**
- * Applies one step of the relay as a whole, if the lease still has this epoch: then it answers the transaction's id,
- * else null. The share lock on the lease makes a takeover wait for it, and it for a takeover. What the step says is
- * on disk when it returns, whatever the server's `synchronous_commit` is: a local setting holds until after the commit
- * of the statement's own transaction (a SET clause of the function would not).
+ * Applies one step of the relay as a whole, if the lease still has this epoch and the server has not crashed since it
+ * was taken (`relay_run`): then it answers the transaction's id, else null. The share lock on the lease makes a takeover
+ * wait for it, and it for a takeover. What the step says is on disk when it returns, whatever the server's
+ * `synchronous_commit` is: a local setting holds until after the commit of the statement's own transaction (a SET
+ * clause of the function would not).
  */
 export function relayApply(schema: string): string {
   return `create function ${schema}.relay_apply(
@@ -13,6 +14,10 @@ declare
   c record;
 begin
   perform 1 from ${schema}.relay_lease l where l.only_row and l.epoch = of_epoch for share;
+  if not found then
+    return null;
+  end if;
+  perform 1 from ${schema}.relay_run r where r.epoch = of_epoch;
   if not found then
     return null;
   end if;

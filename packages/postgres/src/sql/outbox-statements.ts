@@ -55,18 +55,19 @@ from (
 
 /**
  * The statement's own facts, as one row whose first column is null: the guard, the snapshot, the clock, the server
- * (start time and timeline), and the newest place of the outbox.
+ * (start time, timeline, and the epoch in `relay_run`, which is gone after a crash that the postmaster survived), and
+ * the newest place of the outbox.
  *
  * The guard is false in a transaction that has an id (its snapshot omits that id) and on a standby (its snapshot lacks
  * what runs on the primary): rows would be lost.
  */
-function facts(newest: string): string {
+function facts(schema: string, newest: string): string {
   return `select null::bigint, (pg_current_xact_id_if_assigned() is null and not pg_is_in_recovery())::text,
     null::integer, pg_current_snapshot()::text, null::smallint, null::uuid, ${newest},
     pg_postmaster_start_time()::text || ' ' || case
       when pg_is_in_recovery() then 'standby'
       else substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)
-    end,
+    end || ' ' || coalesce((select r.epoch::text from ${schema}.relay_run r), 'crashed'),
     null::text, date_part('epoch', clock_timestamp()), null::float8, null::float8`;
 }
 
@@ -78,14 +79,14 @@ const ROW = `id, topic, version, key, partition, message_id, nullif(headers::tex
  * the facts and the rows are of one snapshot.
  */
 function openWindow(schema: string): string {
-  return `${facts(`(select last_value::text from ${schema}.outbox_id)`)}
+  return `${facts(schema, `(select last_value::text from ${schema}.outbox_id)`)}
 union all
 select ${ROW} from ${schema}.outbox_open($1, $2, $3)`;
 }
 
 /** $1 and $2 the window's snapshots, $3 the place to go on after, $4 the limit. */
 function readWindow(schema: string): string {
-  return `${facts("null::text")}
+  return `${facts(schema, "null::text")}
 union all
 select ${ROW} from ${schema}.outbox_read($1, $2, $3, $4)`;
 }
