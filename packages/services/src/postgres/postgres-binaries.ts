@@ -76,7 +76,8 @@ function failure(native: string, user: PostgresUser | undefined): string | undef
   return undefined;
 }
 
-function give(path: string, user: PostgresUser): void {
+/** Makes `user` the owner of a file or of a folder and everything in it. */
+export function give(path: string, user: PostgresUser): void {
   lchownSync(path, user.uid, user.gid);
   if (!lstatSync(path).isDirectory()) return;
   for (const name of readdirSync(path)) give(join(path, name), user);

@@ -1,11 +1,11 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { chownSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { folderOfUser } from "../process/folder-of-user.ts";
-import { postgresBinaries, type PostgresBinaries } from "./postgres-binaries.ts";
+import { give, postgresBinaries, type PostgresBinaries } from "./postgres-binaries.ts";
 import { postgresUser, type PostgresUser } from "./postgres-user.ts";
 import type { StopMode, SupervisorStart } from "./supervisor-protocol.ts";
 
@@ -27,7 +27,8 @@ export class PostgresProcess {
     this.folder = makeFolder(this.#user);
     try {
       this.#binaries = postgresBinaries(this.#user, this.folder);
-      this.#initialize();
+      if (start.from) this.#copy(start.from);
+      else this.#initialize();
     } catch (error) {
       this.removeFolder();
       throw error;
@@ -75,6 +76,14 @@ export class PostgresProcess {
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   }
 
+  #copy({ folder, standby }: NonNullable<SupervisorStart["from"]>): void {
+    const data = join(this.folder, "data");
+    cpSync(folder, data, { recursive: true });
+    if (standby) writeFileSync(join(data, "standby.signal"), "");
+    if (this.#user) give(data, this.#user);
+    chmodSync(data, 0o700);
+  }
+
   #initialize(): void {
     const passwordFile = join(this.folder, "password");
     writeFileSync(passwordFile, this.#start.password, { mode: 0o600 });
@@ -119,7 +128,7 @@ async function untilReady(child: ChildProcess): Promise<void> {
     createInterface(child.stderr).on("line", (line) => {
       log.push(line);
       if (log.length > logLinesMax) log.shift();
-      if (line.includes("database system is ready to accept connections")) resolve();
+      if (/database system is ready to accept (read-only )?connections/.test(line)) resolve();
     });
   });
   try {

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { freePort } from "../process/free-port.ts";
 import { SupervisorClient } from "./supervisor-client.ts";
+import type { PostgresBackup } from "./back-up-postgres.ts";
 import type { StopMode } from "./supervisor-protocol.ts";
 
 export interface StartPostgresOptions {
@@ -10,6 +11,10 @@ export interface StartPostgresOptions {
   readonly fsync?: boolean;
   /** Further server settings, such as `{ deadlock_timeout: "100ms" }`. Not for a server of `DATABASE_URL`. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Starts an own server with a copy of this backup instead of an empty one. */
+  readonly from?: PostgresBackup;
+  /** Follows this server, whose backup `from` is, until it is promoted. */
+  readonly standbyOf?: { readonly url: string };
 }
 
 export interface PostgresServer extends AsyncDisposable {
@@ -32,7 +37,8 @@ const attemptsMax = 5;
  */
 export async function startPostgres(options: StartPostgresOptions = {}): Promise<PostgresServer> {
   const url = process.env["DATABASE_URL"];
-  return url !== undefined && url !== "" && options.embedded !== true ? existing(url) : embedded(options);
+  const own = options.embedded === true || options.from !== undefined;
+  return url !== undefined && url !== "" && !own ? existing(url) : embedded(options);
 }
 
 function existing(url: string): PostgresServer {
@@ -47,12 +53,14 @@ function existing(url: string): PostgresServer {
 }
 
 async function embedded(options: StartPostgresOptions): Promise<PostgresServer> {
-  const password = randomBytes(18).toString("hex");
+  const { from, standbyOf } = options;
+  const password = from?.password ?? randomBytes(18).toString("hex");
+  const copied = from && { from: { folder: from.folder, standby: standbyOf !== undefined } };
   for (let attempt = 1; ; attempt += 1) {
     const port = await freePort();
     const supervisor = new SupervisorClient();
     try {
-      let ready = await supervisor.start({ port, password, settings: settingsOf(options) });
+      let ready = await supervisor.start({ port, password, settings: settingsOf(options), ...copied });
       const stop = (): Promise<void> => supervisor.stop();
       return {
         url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
@@ -82,6 +90,7 @@ function settingsOf(options: StartPostgresOptions): Record<string, string> {
     max_prepared_transactions: "20",
     wal_level: "logical",
     ...(options.fsync === false ? fast : {}),
+    ...(options.standbyOf ? { primary_conninfo: options.standbyOf.url } : {}),
     ...options.settings,
   };
 }
