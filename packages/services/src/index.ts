@@ -2,7 +2,7 @@ export { whyNoPgBouncer } from "./pgbouncer/pgbouncer-binary.ts";
 export { startPgBouncer } from "./pgbouncer/start-pgbouncer.ts";
 export type { PgBouncer, StartPgBouncerOptions } from "./pgbouncer/start-pgbouncer.ts";
 export { backUpPostgres } from "./postgres/back-up-postgres.ts";
-export type { PostgresBackup } from "./postgres/back-up-postgres.ts";
+export type { PostgresBackup } from "./postgres/postgres-backup.ts";
 export { createDatabase } from "./postgres/create-database.ts";
 export type { CreateDatabaseOptions, Database } from "./postgres/create-database.ts";
 export { startPostgres } from "./postgres/start-postgres.ts";

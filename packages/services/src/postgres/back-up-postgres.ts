@@ -1,14 +1,8 @@
 import { cp, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Client } from "pg";
+import type { PostgresBackup } from "./postgres-backup.ts";
 import type { PostgresServer } from "./start-postgres.ts";
-
-/** A copy of a server's data directory, complete in itself. */
-export interface PostgresBackup {
-  readonly folder: string;
-  /** Of the superuser, as it was in the server that was copied. */
-  readonly password: string;
-}
 
 /** What must not be copied, or is made anew by the server. */
 const LEFT_OUT =

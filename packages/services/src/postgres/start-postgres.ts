@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { freePort } from "../process/free-port.ts";
 import { SupervisorClient } from "./supervisor-client.ts";
-import type { PostgresBackup } from "./back-up-postgres.ts";
+import type { PostgresBackup } from "./postgres-backup.ts";
 import type { StopMode } from "./supervisor-protocol.ts";
 
 export interface StartPostgresOptions {
