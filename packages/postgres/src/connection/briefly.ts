@@ -14,7 +14,7 @@ export async function briefly(
   sql: PurgeStatements,
   work: () => Promise<boolean>,
 ): Promise<boolean> {
-  await run(connection, sql.begin, []);
+  await run({ ...connection, strict: false }, sql.begin, []);
   let done = false;
   try {
     await run(connection, sql.settings, []);

@@ -4,6 +4,7 @@ import type { Client } from "pg";
 import { commitUnknown, rolledBackInstead } from "./commit.ts";
 import type { Database } from "./database.ts";
 import { isConnectionError, unavailable } from "./driver-error.ts";
+import { outsideTransaction } from "./outside-transaction.ts";
 import type { Connection } from "./run.ts";
 
 /** Under this name knex marks connections that it must not use again. */
@@ -43,13 +44,13 @@ export function knexDatabase(knex: Knex, prepare: boolean): Database<Knex.Transa
         if (!sound) client[DISPOSED] ??= "given back broken by Waybill";
         await knexClient.releaseConnection(client);
       };
-      return { connection: { client, prepare }, giveBack };
+      return { connection: { client, prepare, strict: false }, giveBack };
     },
     assertTransaction: assertKnexTransaction,
     async connectionOf(tx) {
       assertKnexTransaction(tx);
       const client = await clientOf(tx).acquireConnection();
-      if (client.getTransactionStatus() === "T") return { client, prepare };
+      if (client.getTransactionStatus() === "T") return { client, prepare, strict: false };
       throw notOpen("its connection has none, or it has failed and can only be rolled back");
     },
     transaction: (work) => transaction(knex, work),
@@ -65,7 +66,7 @@ async function connected<T>(
 ): Promise<T> {
   const client = await acquire(knexClient);
   try {
-    return await work({ client, prepare });
+    return await work(await outsideTransaction(client, prepare));
   } catch (error) {
     if (isConnectionError(error)) client[DISPOSED] ??= error;
     throw error;

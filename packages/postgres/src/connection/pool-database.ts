@@ -2,6 +2,7 @@ import type { Pool } from "pg";
 import { checkedOut } from "./checked-out.ts";
 import type { Database } from "./database.ts";
 import { unavailable } from "./driver-error.ts";
+import { outsideTransaction } from "./outside-transaction.ts";
 import { afterPgCommit, assertPgTransaction, inTransaction, type PgTransaction } from "./pg-transaction.ts";
 
 /** Connections and transactions of a `pg` pool. Never ends it. */
@@ -9,7 +10,7 @@ export function poolDatabase(pool: Pool, prepare: boolean): Database<PgTransacti
   return {
     name: "postgres (pg)",
     connectionsMax: pool.options.max,
-    connected: (work) => checkedOut(pool, (client) => work({ client, prepare })),
+    connected: (work) => checkedOut(pool, async (client) => work(await outsideTransaction(client, prepare))),
     async reserve() {
       const client = await pool.connect().catch((error: unknown) => {
         throw unavailable(error);
@@ -20,12 +21,12 @@ export function poolDatabase(pool: Pool, prepare: boolean): Database<PgTransacti
         client.off("error", onError);
         client.release(!sound);
       };
-      return { connection: { client, prepare }, giveBack };
+      return { connection: { client, prepare, strict: false }, giveBack };
     },
     assertTransaction: (tx) => assertPgTransaction(tx),
     async connectionOf(tx) {
       assertPgTransaction(tx);
-      return { client: tx, prepare };
+      return { client: tx, prepare, strict: false };
     },
     transaction: (work) => inTransaction(pool, work),
     savepoint: pgSavepoint,

@@ -1,5 +1,5 @@
 import type { ClientBase, CustomTypesConfig } from "pg";
-import type { Statement } from "../sql/statement.ts";
+import { statement as named, type Statement } from "../sql/statement.ts";
 import { statementError } from "./driver-error.ts";
 
 /** A row as the server wrote it: every column as text. The user's own type parsers have no say. */
@@ -13,7 +13,16 @@ export interface Connection {
   readonly client: ClientBase;
   /** Whether statements are prepared by name; not behind a pooler that gives every transaction another session. */
   readonly prepare: boolean;
+  /**
+   * Its transactions are stricter than READ COMMITTED unless they say otherwise. A statement outside a transaction then
+   * runs in one of its own: functions that wait for a lock must see what was committed meanwhile, not fail for it.
+   */
+  readonly strict: boolean;
 }
+
+const BEGIN = named("begin isolation level read committed");
+const COMMIT = named("commit");
+const ROLLBACK = named("rollback");
 
 const AS_TEXT: CustomTypesConfig = { getTypeParser: () => (text: string) => text };
 
@@ -23,6 +32,24 @@ const AS_TEXT: CustomTypesConfig = { getTypeParser: () => (text: string) => text
  * @throws WaybillError `STORAGE_UNAVAILABLE`, `MIGRATIONS_MISSING` or `STORAGE_FAILED`, the driver's error as cause
  */
 export async function run(
+  connection: Connection,
+  statement: Statement,
+  values: readonly Value[],
+): Promise<readonly Row[]> {
+  if (!connection.strict || connection.client.getTransactionStatus() !== "I")
+    return runHere(connection, statement, values);
+  await runHere(connection, BEGIN, []);
+  try {
+    const rows = await runHere(connection, statement, values);
+    await runHere(connection, COMMIT, []);
+    return rows;
+  } catch (error) {
+    await runHere(connection, ROLLBACK, []).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function runHere(
   connection: Connection,
   statement: Statement,
   values: readonly Value[],

@@ -180,5 +180,5 @@ async function hasTable(client: ClientBase, sql: MigrateStatements): Promise<boo
 }
 
 function plain(client: ClientBase): Connection {
-  return { client, prepare: false };
+  return { client, prepare: false, strict: false };
 }
