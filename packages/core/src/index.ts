@@ -44,6 +44,7 @@ export type { OrderOf } from "./relay/key-order.ts";
 export { createConsumer } from "./consumer/create-consumer.ts";
 export type { Consumer, ConsumerParts } from "./consumer/create-consumer.ts";
 export type { ConsumerOptions } from "./consumer/consumer-options.ts";
+export type { BatchContext, BatchHandler, BatchItem, BatchOptions } from "./consumer/batch-handler.ts";
 export type { Compensation, Handler, HandlerContext, HandlerOptions } from "./consumer/handler.ts";
 export { createScheduler } from "./scheduler/create-scheduler.ts";
 export type { Job, Scheduler, SchedulerParts } from "./scheduler/create-scheduler.ts";

@@ -6,7 +6,7 @@ import type { Random } from "../ports/random.ts";
 import type { Storage } from "../ports/storage.ts";
 import type { ResolvedConsumerOptions } from "./consumer-options.ts";
 import type { Decision } from "./failure.ts";
-import type { Registration } from "./handler.ts";
+import type { Registration } from "./registration.ts";
 
 export interface ApplyParts<Tx> {
   readonly group: string;
@@ -38,6 +38,11 @@ export interface Application<Tx> {
   /** `undefined` when nobody in this process handles the topic. */
   readonly registration: Registration<Tx> | undefined;
   readonly parts: ApplyParts<Tx>;
+}
+
+/** The message, without its position where the source is not trusted with one. */
+export function trustedEnvelope(envelope: Envelope, trusted: ReadonlySet<string>): Envelope {
+  return trusted.has(envelope.source) ? envelope : { ...envelope, position: null };
 }
 
 /** What was decided; holds once the transaction has committed. */

@@ -1,6 +1,12 @@
 import { WaybillError } from "../errors/waybill-error.ts";
 import { SYSTEM_HEADERS } from "../message/wire.ts";
-import type { Application, Applied, ApplyParts, Work } from "./application.ts";
+import {
+  trustedEnvelope,
+  type Application,
+  type Applied,
+  type ApplyParts,
+  type Work,
+} from "./application.ts";
 import { decide } from "./failure.ts";
 import { runHandler } from "./run-handler.ts";
 import { failureToCompensate, settleFailure, waitBehind, type Failure } from "./settle-failure.ts";
@@ -12,7 +18,7 @@ import { failureToCompensate, settleFailure, waitBehind, type Failure } from "./
  */
 export async function applyMessage<Tx>(tx: Tx, work: Work, parts: ApplyParts<Tx>): Promise<Applied> {
   const { group, storage, registrations, trusted } = parts;
-  const envelope = trusted.has(work.envelope.source) ? work.envelope : { ...work.envelope, position: null };
+  const envelope = trustedEnvelope(work.envelope, trusted);
   const registration = registrations.get(envelope.topic);
   const application: Application<Tx> = { tx, work, envelope, registration, parts };
   const ordered = envelope.key !== null && registration?.topic.order !== "parking";

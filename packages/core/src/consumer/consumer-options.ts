@@ -5,6 +5,8 @@ export const consumerOptionsSchema = z.strictObject({
   prefetch: z.int().min(1).max(100_000).default(200),
   /** Messages handled at once; those of one partition always one after another. */
   concurrency: z.int().min(1).max(1_000).default(8),
+  /** Messages that may begin in a second, evenly spread: peaks wait in the broker. Default: no limit. */
+  perSecond: z.number().positive().nullable().default(null),
   /**
    * Sources whose positions are believed. Messages of others are recognised by their id alone, so that a forged
    * position cannot suppress a real message. Default: the own source.

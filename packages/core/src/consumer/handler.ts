@@ -44,11 +44,3 @@ export interface HandlerOptions<Tx, T extends Topic> {
   readonly retry?: RetryPolicy;
   readonly compensate?: Compensation<Tx, T>;
 }
-
-/** A topic with what a group does for it. */
-export interface Registration<Tx, T extends Topic = Topic> {
-  readonly topic: T;
-  readonly handle: Handler<Tx, T>;
-  readonly retry: RetryPolicy;
-  readonly compensate: Compensation<Tx, T> | null;
-}

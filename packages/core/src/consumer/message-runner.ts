@@ -15,6 +15,8 @@ const FALLBACK_RETRY = exponential({ firstMs: 1_000, maxMs: 60_000, attempts: 12
 
 /** Gives every message its transaction, and waits out a database that is away. */
 export interface MessageRunner {
+  /** Aborts when `stop` is called. */
+  readonly stopping: AbortSignal;
   /** Resolves to `ack` once the group's decision about the message has committed; to `requeue` only when stopping. */
   deliver(envelope: Envelope): Promise<Verdict>;
   /** Runs the group's due parked messages. Answers how many. */
@@ -94,6 +96,7 @@ export function messageRunner<Tx>(parts: ApplyParts<Tx>, clock: Clock, emit: Eve
   }
 
   return {
+    stopping: stopping.signal,
     deliver,
     runParked() {
       running ??= runDue().finally(() => (running = null));

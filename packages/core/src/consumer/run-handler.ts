@@ -2,7 +2,8 @@ import type { Envelope } from "../message/envelope.ts";
 import { decodePayload } from "../message/payload.ts";
 import type { Topic } from "../message/topic.ts";
 import type { Outbox } from "../outbox/create-outbox.ts";
-import type { HandlerContext, Registration } from "./handler.ts";
+import type { HandlerContext } from "./handler.ts";
+import type { Registration } from "./registration.ts";
 
 /** One attempt at a message. */
 export interface Attempt<Tx> {
@@ -29,13 +30,15 @@ export async function runCompensation<Tx>(run: Attempt<Tx>, error: Error): Promi
 }
 
 function contextOf<Tx>({ group, envelope: message, tx, outbox, attempt }: Attempt<Tx>): HandlerContext<Tx> {
-  const replies = outbox.inReplyTo(message);
+  return { group, tx, message, attempt, ...sendingIn(tx, outbox.inReplyTo(message)) };
+}
+
+/** How a handler sends: in its own transaction. */
+export type Sending<Tx> = Pick<HandlerContext<Tx>, "send" | "sendMany">;
+
+export function sendingIn<Tx>(tx: Tx, outbox: Pick<Outbox<Tx>, "send" | "sendMany">): Sending<Tx> {
   return {
-    group,
-    tx,
-    message,
-    attempt,
-    send: (topic: Topic, payload, options) => replies.send(tx, topic, payload, options),
-    sendMany: (topic: Topic, payloads, options) => replies.sendMany(tx, topic, payloads, options),
+    send: (topic: Topic, payload, options) => outbox.send(tx, topic, payload, options),
+    sendMany: (topic: Topic, payloads, options) => outbox.sendMany(tx, topic, payloads, options),
   };
 }
