@@ -1,11 +1,13 @@
 import { Command } from "commander";
 import { migrateCommand } from "./commands/migrate.ts";
+import { rebaseCommand } from "./commands/rebase.ts";
 
 /** The command `waybill` with all its commands. Throws instead of ending the process. */
 export function program(): Command {
   const waybill = new Command("waybill")
     .description("Reliable delivery between services: tables, relay and answers about single messages.")
     .addCommand(migrateCommand())
+    .addCommand(rebaseCommand())
     .helpCommand(true);
   return throwing(waybill);
 }

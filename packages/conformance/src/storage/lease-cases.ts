@@ -1,6 +1,7 @@
-import type { RelayStep } from "@waybill/core";
+import { OUTGOING, type RelayStep } from "@waybill/core";
 import { expect, test } from "vitest";
 import type { StorageSuite } from "./storage-bed.ts";
+import { newMessage, newParked } from "../support/messages.ts";
 import { later, leaseOf } from "./storage-bed.ts";
 
 const LONG_MS = 60_000;
@@ -97,5 +98,34 @@ export function leaseCases<Tx>({ open }: StorageSuite<Tx>): void {
     const next = await leaseOf(storage, "one");
     expect(await storage.relay.apply(old, step)).toBe(false);
     expect(await storage.relay.apply(next, step)).toBe(true);
+  });
+
+  test("a rebase ends the lease, and the next one has a new incarnation that goes on from the persisted cursor", async () => {
+    const { storage } = await open();
+    const old = await leaseOf(storage, "one");
+    const { from } = await storage.relay.load(old);
+    await storage.transaction((tx) => storage.outbox.append(tx, [newMessage()]));
+    const { to, now, rows } = await storage.outbox.openWindow(from, 10);
+    const window = { from, to, now, lastRowId: rows[0]?.rowId ?? 0 };
+    const park = [newParked({ group: OUTGOING, reason: "delayed" })];
+    const step: RelayStep = { from, window, sequences: new Map([["a/0", 7]]), park, dead: [], parked: [] };
+    expect(await storage.relay.apply(old, step)).toBe(true);
+    const [parked] = (await storage.parked.dueOutgoing(10)).parked;
+    const placed = { kind: "position", parkedId: parked?.parkedId ?? 0, sequence: 7 } as const;
+    expect(await storage.relay.apply(old, { ...step, park: [], parked: [placed] })).toBe(true);
+
+    await storage.relay.rebase(old, "the test says so");
+    expect(await storage.relay.verify(old)).toBe(false);
+    expect(await storage.relay.apply(old, step)).toBe(false);
+    await storage.relay.rebase(old, "a lost lease asks for nothing");
+    const next = await leaseOf(storage, "two");
+    expect(next).toMatchObject({ renewedBecause: "the test says so" });
+    expect(next.incarnation).not.toBe(old.incarnation);
+    expect(await storage.relay.load(next)).toEqual({ from, window: null, sequences: new Map() });
+    expect((await storage.parked.dueOutgoing(10)).parked[0]?.envelope.position).toBeNull();
+    expect(await leaseOf(storage, "two")).toMatchObject({
+      incarnation: next.incarnation,
+      renewedBecause: null,
+    });
   });
 }

@@ -66,7 +66,8 @@ export interface RelayStep {
 export interface RelayStore {
   /**
    * Takes the lease when it is free, expired, or already `owner`'s: the epoch grows by one. Renews the incarnation
-   * when the database is not the one that the lease was written in (another cluster, timeline, or a logical copy).
+   * when the database is not the one that the lease was written in (another cluster, timeline, or a logical copy),
+   * or when `rebase` asked for it.
    */
   acquire(owner: string, leaseMs: number): Promise<LeaseAnswer>;
   /** Extends the lease; `false` when somebody else took it. */
@@ -75,11 +76,17 @@ export interface RelayStore {
   release(lease: Lease): Promise<void>;
   /** Whether the lease is still this epoch's and not expired. */
   verify(lease: Lease): Promise<boolean>;
+  /**
+   * Gives the lease back, and has the next `acquire` renew the incarnation for this reason: positions start anew, and
+   * what is not settled is published under them. Changes nothing when the lease was lost.
+   */
+  rebase(lease: Lease, because: string): Promise<void>;
   /** The newest progress; for a new outbox, or a renewed incarnation, one from which nothing is skipped. */
   load(lease: Lease): Promise<Progress>;
   /**
    * Applies a step in one statement, durable when it resolves (also where the database runs with asynchronous
-   * commit). Answers `false`, having changed nothing, when the lease has passed to a higher epoch.
+   * commit). Answers `false`, having changed nothing, when the lease has passed to a higher epoch, or the database has
+   * crashed since the lease was taken: what the relay remembers is worth nothing then.
    */
   apply(lease: Lease, step: RelayStep): Promise<boolean>;
 }

@@ -81,7 +81,7 @@ export function brokerGate(parts: GateParts): BrokerGate {
           ready = true;
         } catch (thrown) {
           if (isWaybillError(thrown, "LEASE_LOST")) throw thrown;
-          if (isWaybillError(thrown, "BROKER_FENCED")) throw keeper.lose();
+          if (isWaybillError(thrown, "BROKER_FENCED")) throw await keeper.loseToHigherEpoch();
           shut(toError(thrown));
         }
       }

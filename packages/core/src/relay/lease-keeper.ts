@@ -18,8 +18,16 @@ export interface LeaseKeeper {
   verify(): Promise<void>;
   /** The lease is known to be somebody else's. */
   lose(): WaybillError;
+  /**
+   * The broker knows a higher epoch than the lease's. Usually another relay has the lease; if it is still ours, the
+   * epoch was given by a database state that is gone, and the next lease starts a new incarnation.
+   */
+  loseToHigherEpoch(): Promise<WaybillError>;
   stop(): void;
 }
+
+const WENT_BACK =
+  "the broker knows a higher epoch than this database ever gave: the database was restored to an earlier state";
 
 /** Renews a lease three times per period until it is lost. */
 export function keepLease(store: RelayStore, lease: Lease, leaseMs: number, clock: Clock): LeaseKeeper {
@@ -72,6 +80,10 @@ export function keepLease(store: RelayStore, lease: Lease, leaseMs: number, cloc
       if (!(await store.verify(lease))) throw lose();
     },
     lose,
+    async loseToHigherEpoch() {
+      if (await store.verify(lease)) await store.rebase(lease, WENT_BACK);
+      return lose();
+    },
     stop,
   };
 }

@@ -49,6 +49,10 @@ export class PostgresRelayStore<Tx> implements RelayStore {
     return rows.length === 1;
   }
 
+  async rebase(lease: Lease, because: string): Promise<void> {
+    await this.#run("rebase", [because, lease.epoch]);
+  }
+
   async load(lease: Lease): Promise<Progress> {
     const { floors } = this.#parts;
     const loaded = foldProgress(await this.#run("load", [lease.incarnation]));
@@ -83,7 +87,7 @@ export class PostgresRelayStore<Tx> implements RelayStore {
   }
 
   #run(
-    name: "acquire" | "renew" | "release" | "verify" | "load" | "apply" | "rotate",
+    name: "acquire" | "renew" | "release" | "verify" | "rebase" | "load" | "apply" | "rotate",
     values: readonly Value[],
   ): ReturnType<typeof run> {
     const { database, sql } = this.#parts;

@@ -6,6 +6,7 @@ import { jobStatements, type JobStatements } from "./job-statements.ts";
 import { outboxStatements, type OutboxStatements } from "./outbox-statements.ts";
 import { parkedStatements, type ParkedStatements } from "./parked-statements.ts";
 import { purgeStatements, type PurgeStatements } from "./purge-statements.ts";
+import { rebaseStatements, type RebaseStatements } from "./rebase-statements.ts";
 import { relayStatements, type RelayStatements } from "./relay-statements.ts";
 
 /** Every statement of the storage, made once per schema. */
@@ -17,6 +18,7 @@ export interface AllStatements {
   readonly outbox: OutboxStatements;
   readonly parked: ParkedStatements;
   readonly purge: PurgeStatements;
+  readonly rebase: RebaseStatements;
   readonly relay: RelayStatements;
 }
 
@@ -31,6 +33,7 @@ export function allStatements(schemaName: string): AllStatements {
     outbox: outboxStatements(schema),
     parked: parkedStatements(schema),
     purge: purgeStatements(schema),
+    rebase: rebaseStatements(schema),
     relay: relayStatements(schema),
   };
 }

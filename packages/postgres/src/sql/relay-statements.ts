@@ -5,6 +5,7 @@ export interface RelayStatements {
   readonly renew: Statement;
   readonly release: Statement;
   readonly verify: Statement;
+  readonly rebase: Statement;
   readonly load: Statement;
   readonly apply: Statement;
   readonly rotate: Statement;
@@ -16,6 +17,12 @@ export interface RelayStatements {
 
 const LEAVES = [0, 1];
 
+/**
+ * The lease row was written in this database, by the transaction that it names. Every update names a new one, so none
+ * may touch a row for which this does not hold: `relay_acquire` must see that it was copied.
+ */
+const SOUND = "xmin::text::bigint = (xid::text::numeric % 4294967296)::bigint";
+
 export function relayStatements(schema: string): RelayStatements {
   return {
     acquire: statement(
@@ -23,12 +30,13 @@ export function relayStatements(schema: string): RelayStatements {
     ),
     renew: statement(`update ${schema}.relay_lease
 set leased_until = clock_timestamp() + $3::float8 * interval '1 ms', xid = pg_current_xact_id()
-where only_row and epoch = $1 and owner = $2 returning 1`),
+where only_row and epoch = $1 and owner = $2 and ${SOUND} returning 1`),
     release: statement(`update ${schema}.relay_lease
 set leased_until = clock_timestamp(), owner = null, xid = pg_current_xact_id()
-where only_row and epoch = $1 and owner = $2`),
+where only_row and epoch = $1 and owner = $2 and ${SOUND}`),
     verify: statement(`select 1 from ${schema}.relay_lease
 where only_row and epoch = $1 and owner = $2 and leased_until > clock_timestamp()`),
+    rebase: statement(rebase(schema)),
     load: statement(load(schema)),
     apply: statement(`select ${schema}.relay_apply($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`),
     rotate: statement(rotate(schema)),
@@ -38,6 +46,14 @@ where only_row and epoch = $1 and owner = $2 and leased_until > clock_timestamp(
     ),
     truncateLeaf: LEAVES.map((leaf) => statement(`truncate ${schema}.relay_progress_${leaf}`)),
   };
+}
+
+/** Ends every lease (or only that of epoch $2), and has the next one start a new incarnation. */
+function rebase(schema: string): string {
+  return `update ${schema}.relay_lease l
+set renew_because = $1, epoch = l.epoch + 1, owner = null, leased_until = clock_timestamp(),
+  xid = case when ${SOUND} and xid < pg_snapshot_xmax(pg_current_snapshot()) then pg_current_xact_id() else '2' end
+where l.only_row and ($2::bigint is null or l.epoch = $2)`;
 }
 
 /** The newest base row of the incarnation and everything after it, to be folded in this order. */

@@ -139,6 +139,14 @@ export class MemoryParked implements ParkedStore<MemoryTransaction> {
     }
   }
 
+  /** Positions of another incarnation mean nothing: outgoing messages get new ones, and announcements of empty ones go. */
+  forgetPositions(): void {
+    for (const row of this.#of(null, OUTGOING)) {
+      if (row.reason === "void") this.#drop(row);
+      else this.#rows.writeCommitted(row.parkedId, { ...row, envelope: { ...row.envelope, position: null } });
+    }
+  }
+
   #drop(row: ParkedRow): void {
     this.#rows.writeCommitted(row.parkedId, undefined);
     this.#idOfMessage.writeCommitted(messageLock(row.group, row.envelope.id), undefined);

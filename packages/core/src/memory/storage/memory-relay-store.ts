@@ -17,7 +17,8 @@ export class MemoryRelayStore implements RelayStore {
   readonly #database: MemoryDatabase;
   readonly #parked: MemoryParked;
   readonly #deadLetters: MemoryDeadLetters;
-  readonly #incarnation: string;
+  #incarnation: string;
+  #renewBecause: string | null = null;
   #owner: string | null = null;
   #epoch = 0;
   #leasedUntil = 0;
@@ -45,7 +46,9 @@ export class MemoryRelayStore implements RelayStore {
     this.#owner = owner;
     this.#epoch += 1;
     this.#leasedUntil = now + leaseMs;
-    const lease = { owner, epoch: this.#epoch, incarnation: this.#incarnation, renewedBecause: null };
+    const renewedBecause = this.#renewBecause;
+    if (renewedBecause !== null) this.#startIncarnation();
+    const lease = { owner, epoch: this.#epoch, incarnation: this.#incarnation, renewedBecause };
     return { kind: "acquired", lease };
   }
 
@@ -63,6 +66,13 @@ export class MemoryRelayStore implements RelayStore {
     return this.#holds(lease) && this.#database.now() < this.#leasedUntil;
   }
 
+  async rebase(lease: Lease, because: string): Promise<void> {
+    if (!this.#holds(lease)) return;
+    this.#owner = null;
+    this.#epoch += 1;
+    this.#renewBecause = because;
+  }
+
   async load(): Promise<Progress> {
     return { from: this.#from, window: this.#window, sequences: new Map(this.#sequences) };
   }
@@ -76,6 +86,14 @@ export class MemoryRelayStore implements RelayStore {
     for (const parked of step.park) this.#parked.parkCommitted(parked);
     for (const letter of step.dead) this.#deadLetters.buryCommitted(letter);
     return true;
+  }
+
+  #startIncarnation(): void {
+    this.#renewBecause = null;
+    this.#incarnation = this.#database.uuid();
+    this.#window = null;
+    this.#sequences.clear();
+    this.#parked.forgetPositions();
   }
 
   #holds(lease: Lease): boolean {
