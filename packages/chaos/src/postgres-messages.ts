@@ -1,0 +1,48 @@
+/** One message of a PostgreSQL client, as it goes over the wire. */
+export interface ClientMessage {
+  readonly bytes: Buffer;
+  /** It asks for COMMIT, as a simple query or by preparing it. */
+  readonly isCommit: boolean;
+}
+
+const PROTOCOL_3 = 3 << 16;
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * Splits what a client sends into messages: a length of four bytes and, after the first one, a letter before it.
+ *
+ * ```text
+ * startup   | length | protocol | …      (and before it, perhaps, a request for TLS of the same form)
+ * others    | letter | length   | …      Q: text; P: name, text
+ * ```
+ */
+export function postgresMessages(): (chunk: Buffer) => readonly ClientMessage[] {
+  let rest: Buffer = NOTHING;
+  let started = false;
+
+  function next(): ClientMessage | undefined {
+    const head = started ? 1 : 0;
+    if (rest.length < head + 4) return undefined;
+    const end = head + rest.readInt32BE(head);
+    if (rest.length < end) return undefined;
+    const bytes = rest.subarray(0, end);
+    rest = rest.subarray(end);
+    const isCommit = started && asksForCommit(bytes);
+    started ||= bytes.readInt32BE(4) === PROTOCOL_3;
+    return { bytes, isCommit };
+  }
+
+  return (chunk) => {
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    const messages: ClientMessage[] = [];
+    for (let message = next(); message !== undefined; message = next()) messages.push(message);
+    return messages;
+  };
+}
+
+function asksForCommit(bytes: Buffer): boolean {
+  const letter = String.fromCharCode(bytes[0] ?? 0);
+  if (letter !== "Q" && letter !== "P") return false;
+  const [first = "", second = ""] = bytes.toString("utf8", 5).split("\0", 2);
+  return /^\s*commit\s*;?\s*$/i.test(letter === "Q" ? first : second);
+}
