@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
 import { backlog } from "./backlog.ts";
+import { consume } from "./consume.ts";
 import { latency } from "./latency.ts";
 import { logAppend } from "./log-append.ts";
 import { outboxWrite } from "./outbox-write.ts";
@@ -12,6 +13,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   latency,
   "log-append": logAppend,
   backlog,
+  consume,
 };
 
 const program = new Command("bench")
