@@ -5,8 +5,14 @@ import { unavailable } from "./driver-error.ts";
 import { outsideTransaction } from "./outside-transaction.ts";
 import { afterPgCommit, assertPgTransaction, inTransaction, type PgTransaction } from "./pg-transaction.ts";
 
-/** Connections and transactions of a `pg` pool. Never ends it. */
+/**
+ * Connections and transactions of a `pg` pool. Never ends it.
+ *
+ * A pool reports an idle connection that breaks, and nobody listening would end the process at every restart of the
+ * server. The pool has dropped it by then, so there is nothing to be done.
+ */
 export function poolDatabase(pool: Pool, prepare: boolean): Database<PgTransaction> {
+  if (pool.listenerCount("error") === 0) pool.on("error", () => undefined);
   return {
     name: "postgres (pg)",
     connectionsMax: pool.options.max,
