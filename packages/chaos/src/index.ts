@@ -9,6 +9,6 @@ export type { Seeded } from "./seeded.ts";
 export { TABLE_BROKER_TABLES, tableBroker } from "./table-broker.ts";
 export { takeNote } from "./take-note.ts";
 export { tcpProxy } from "./tcp-proxy.ts";
-export type { CommitFault, Direction, TcpProxy } from "./tcp-proxy.ts";
+export type { Direction, StatementFault, TcpProxy } from "./tcp-proxy.ts";
 export { writeNote, writeNotes } from "./write-notes.ts";
 export type { InTransaction, Writing } from "./write-notes.ts";

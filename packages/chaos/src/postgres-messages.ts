@@ -1,8 +1,8 @@
 /** One message of a PostgreSQL client, as it goes over the wire. */
 export interface ClientMessage {
   readonly bytes: Buffer;
-  /** It asks for COMMIT, as a simple query or by preparing it. */
-  readonly isCommit: boolean;
+  /** The statement that it runs or prepares; empty for any other message. */
+  readonly statement: string;
 }
 
 const PROTOCOL_3 = 3 << 16;
@@ -27,9 +27,9 @@ export function postgresMessages(): (chunk: Buffer) => readonly ClientMessage[] 
     if (rest.length < end) return undefined;
     const bytes = rest.subarray(0, end);
     rest = rest.subarray(end);
-    const isCommit = started && asksForCommit(bytes);
+    const statement = started ? statementOf(bytes) : "";
     started ||= bytes.readInt32BE(4) === PROTOCOL_3;
-    return { bytes, isCommit };
+    return { bytes, statement };
   }
 
   return (chunk) => {
@@ -40,9 +40,9 @@ export function postgresMessages(): (chunk: Buffer) => readonly ClientMessage[] 
   };
 }
 
-function asksForCommit(bytes: Buffer): boolean {
+function statementOf(bytes: Buffer): string {
   const letter = String.fromCharCode(bytes[0] ?? 0);
-  if (letter !== "Q" && letter !== "P") return false;
+  if (letter !== "Q" && letter !== "P") return "";
   const [first = "", second = ""] = bytes.toString("utf8", 5).split("\0", 2);
-  return /^\s*commit\s*;?\s*$/i.test(letter === "Q" ? first : second);
+  return letter === "Q" ? first : second;
 }

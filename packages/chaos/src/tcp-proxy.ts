@@ -5,15 +5,15 @@ import { postgresMessages } from "./postgres-messages.ts";
 
 export type Direction = "to-server" | "to-client";
 
-/** What happens at a COMMIT: nothing, or the connection is lost before the server gets it or after it executed it. */
-export type CommitFault = "none" | "before" | "after";
+/** What happens at a statement: nothing, or the connection is lost before the server gets it or after it executed it. */
+export type StatementFault = "none" | "before" | "after";
 
 export interface TcpProxy extends AsyncDisposable {
   /** The database through the proxy. */
   readonly url: string;
   readonly connections: number;
-  /** Asked at every COMMIT that passes. */
-  onCommit(decide: () => CommitFault): void;
+  /** Asked at every statement that begins like this (in any case), such as `commit`. The last call counts. */
+  onStatement(begins: string, decide: () => StatementFault): void;
   /** Closes every connection. New ones are let through. */
   cut(): void;
   /** Resets every connection (RST). */
@@ -45,7 +45,10 @@ export async function tcpProxy(postgresUrl: string): Promise<TcpProxy> {
     get connections() {
       return links.size;
     },
-    onCommit: (decide) => (faults.decide = decide),
+    onStatement(begins, decide) {
+      faults.begins = begins;
+      faults.decide = decide;
+    },
     cut: () => links.forEach((link) => link.end()),
     reset: () => links.forEach((link) => link.reset()),
     stall: (direction) => faults.stall(direction),
@@ -60,7 +63,8 @@ export async function tcpProxy(postgresUrl: string): Promise<TcpProxy> {
 }
 
 class Faults {
-  decide: () => CommitFault = () => "none";
+  begins = "";
+  decide: () => StatementFault = () => "none";
   #delayMs = 0;
   readonly #stalls: Record<Direction, PromiseWithResolvers<void> | undefined> = {
     "to-server": undefined,
@@ -80,6 +84,11 @@ class Faults {
     return () => (this.#delayMs = 0);
   }
 
+  at(statement: string): StatementFault {
+    const wanted = statement !== "" && statement.trimStart().toLowerCase().startsWith(this.begins);
+    return wanted ? this.decide() : "none";
+  }
+
   /** Resolves when a piece may pass. */
   async pass(direction: Direction): Promise<void> {
     if (this.#delayMs > 0) await delay(this.#delayMs);
@@ -97,7 +106,7 @@ class Link {
   readonly #server: Socket;
   readonly #faults: Faults;
   readonly #split = postgresMessages();
-  /** The server has been asked to commit: its answer is the end. */
+  /** The server got the statement that loses the connection: its answer is the end. */
   #endsWithAnswer = false;
 
   constructor(client: Socket, server: Socket, faults: Faults) {
@@ -125,8 +134,8 @@ class Link {
   async #toServer(): Promise<void> {
     for await (const chunk of this.#client) {
       await this.#faults.pass("to-server");
-      for (const { bytes, isCommit } of this.#split(chunk as Buffer)) {
-        const fault = isCommit ? this.#faults.decide() : "none";
+      for (const { bytes, statement } of this.#split(chunk as Buffer)) {
+        const fault = this.#faults.at(statement);
         if (fault === "before") return this.end();
         this.#endsWithAnswer ||= fault === "after";
         this.#server.write(bytes);

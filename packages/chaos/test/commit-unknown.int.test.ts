@@ -14,7 +14,7 @@ import {
   tcpProxy,
   writeNote,
   type AnyTransaction,
-  type CommitFault,
+  type StatementFault,
   type InTransaction,
   type TcpProxy,
 } from "../src/index.ts";
@@ -103,7 +103,7 @@ describe.each(NAMES)("%s: a connection that is lost during COMMIT", (name) => {
     const proxy = await proxied();
     const { waybill, begin } = wayOf(proxy, name);
     const key = `${name} ${when}`;
-    proxy.onCommit(() => fault);
+    proxy.onStatement("commit", () => fault);
     const error: unknown = await begin(async (tx) => void (await takeNote(tx, waybill, key))).catch(
       (thrown: unknown) => thrown,
     );
@@ -112,7 +112,7 @@ describe.each(NAMES)("%s: a connection that is lost during COMMIT", (name) => {
       row: committed,
       message: committed,
     });
-    proxy.onCommit(() => "none");
+    proxy.onStatement("commit", () => "none");
     await begin(async (tx) => void (await takeNote(tx, waybill, `${key}, next`)));
     expect(await isThere(`${key}, next`)).toBe(true);
     await waybill.stop();
@@ -123,8 +123,8 @@ describe.each(NAMES)("%s: a connection that is lost during COMMIT", (name) => {
     const proxy = await proxied();
     const { waybill, begin } = wayOf(proxy, name);
     const chance = seeded(9);
-    const kinds: readonly CommitFault[] = ["before", "after", "none", "none"];
-    proxy.onCommit(() => kinds[chance.below(kinds.length)] ?? "none");
+    const kinds: readonly StatementFault[] = ["before", "after", "none", "none"];
+    proxy.onStatement("commit", () => kinds[chance.below(kinds.length)] ?? "none");
     let sure = 0;
     let unknown = 0;
     const writing = { pool: begin, waybill, keys: 6, chance, rollbacks: 0.1 };

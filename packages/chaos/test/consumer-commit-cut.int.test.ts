@@ -12,7 +12,7 @@ import {
   seeded,
   tcpProxy,
   writeNotes,
-  type CommitFault,
+  type StatementFault,
   type TcpProxy,
 } from "../src/index.ts";
 import { preparedDatabase } from "./prepared-database.ts";
@@ -29,7 +29,7 @@ async function consume<Tx extends PgTransaction | Knex.Transaction>(
   const events: WaybillEvent[] = [];
   const cut = { before: 0, after: 0, none: 0 };
   const chance = seeded(4);
-  const kinds: readonly CommitFault[] = ["before", "after", "none", "none", "none"];
+  const kinds: readonly StatementFault[] = ["before", "after", "none", "none", "none"];
   const broker = memoryBroker();
   await using relay = createWaybill({
     source: "notes",
@@ -46,7 +46,7 @@ async function consume<Tx extends PgTransaction | Knex.Transaction>(
   consumer.consumer("ledger").on(Noted, (note, { tx }) => applyNote(tx, note));
   await consumer.start({ relay: false });
   await relay.start({ consumers: false });
-  proxy.onCommit(() => {
+  proxy.onStatement("commit", () => {
     const kind = kinds[chance.below(kinds.length)] ?? "none";
     cut[kind] += 1;
     return kind;
@@ -74,7 +74,7 @@ async function consume<Tx extends PgTransaction | Knex.Transaction>(
     "select from waybill.parked union all select from waybill.dead_letter",
   );
   expect(waiting.rowCount, "attempts used up").toBe(0);
-  proxy.onCommit(() => "none");
+  proxy.onStatement("commit", () => "none");
   await Promise.all([consumer.stop(), relay.stop()]);
 }
 

@@ -67,7 +67,7 @@ test.each([
 ] as const)("loses the connection %s the server gets a COMMIT", async (fault, insert, rows) => {
   const { proxy, client } = await proxied();
   await client.query("drop table if exists kept; create table kept (n int)");
-  proxy.onCommit(() => fault);
+  proxy.onStatement("commit", () => fault);
   await client.query("begin");
   await client.query(insert);
   await expect(client.query("commit")).rejects.toThrow("Connection terminated");

@@ -2,6 +2,7 @@ import { WaybillError } from "@waybill/core";
 import type { ClientBase, Pool } from "pg";
 import { checkedOut } from "./checked-out.ts";
 import { commit } from "./commit.ts";
+import { isConnectionError, unavailable } from "./driver-error.ts";
 
 declare const inTransactionBrand: unique symbol;
 
@@ -30,7 +31,7 @@ export function pgTransaction(client: ClientBase): PgTransaction {
  */
 export async function inTransaction<T>(pool: Pool, work: (tx: PgTransaction) => Promise<T>): Promise<T> {
   return checkedOut(pool, async (client, broken) => {
-    await client.query("begin isolation level read committed");
+    await begin(client);
     const tx = pgTransaction(client);
     const actions = new Set<() => void>();
     committing.set(client, actions);
@@ -74,6 +75,15 @@ function statusOf(
   client: Partial<Pick<ClientBase, "getTransactionStatus">> | null | undefined,
 ): "I" | "T" | "E" | null {
   return typeof client?.getTransactionStatus === "function" ? client.getTransactionStatus() : null;
+}
+
+/** A connection that the pool took for sound may have been lost meanwhile. */
+async function begin(client: ClientBase): Promise<void> {
+  try {
+    await client.query("begin isolation level read committed");
+  } catch (error) {
+    throw isConnectionError(error) ? unavailable(error) : error;
+  }
 }
 
 /** An error here changes nothing: the connection is broken then, and the server rolls back by itself. */
