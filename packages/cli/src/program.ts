@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { migrateCommand } from "./commands/migrate.ts";
 import { rebaseCommand } from "./commands/rebase.ts";
+import { workerCommand } from "./commands/worker.ts";
 
 /** The command `waybill` with all its commands. Throws instead of ending the process. */
 export function program(): Command {
@@ -8,6 +9,7 @@ export function program(): Command {
     .description("Reliable delivery between services: tables, relay and answers about single messages.")
     .addCommand(migrateCommand())
     .addCommand(rebaseCommand())
+    .addCommand(workerCommand())
     .helpCommand(true);
   return throwing(waybill);
 }

@@ -1,0 +1,75 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { nativeBroker } from "@waybill/broker";
+import { createWaybill, describeEvent, WaybillError, type EventListener } from "@waybill/core";
+import { postgresStorage } from "@waybill/postgres";
+import { Pool } from "pg";
+import { parseWorkerConfig } from "./worker-config.ts";
+
+/** What a configuration file may export as `waybill`: what `createWaybill` made, its consumers registered. */
+export interface StartableWaybill {
+  start(options: { readonly relay: boolean; readonly consumers: boolean }): Promise<void>;
+  stop(options?: { readonly deadlineMs: number }): Promise<void>;
+}
+
+/** What a worker runs, and how it ends what it opened itself. */
+export interface LoadedWorker {
+  readonly waybill: StartableWaybill;
+  /** Ends connections that the configuration did not bring. */
+  readonly release: () => Promise<void>;
+}
+
+/**
+ * Reads a configuration: a module that exports `waybill`, or a module or JSON file with the data of `WorkerConfig`
+ * (a module exports it as `config`).
+ *
+ * @throws WaybillError `OPTIONS_INVALID` when the file cannot be read or holds neither
+ */
+export async function loadWorker(file: string, env: NodeJS.ProcessEnv): Promise<LoadedWorker> {
+  const { waybill, config } = await load(file);
+  if (isWaybill(waybill)) return { waybill, release: () => Promise.resolve() };
+  return fromConfig(file, config, env);
+}
+
+async function load(file: string): Promise<{ readonly waybill?: unknown; readonly config?: unknown }> {
+  try {
+    if (file.endsWith(".json")) return { config: JSON.parse(await readFile(file, "utf8")) as unknown };
+    return (await import(pathToFileURL(resolve(file)).href)) as { waybill?: unknown; config?: unknown };
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    throw new WaybillError("OPTIONS_INVALID", `${file} cannot be loaded: ${detail}`, { cause });
+  }
+}
+
+function isWaybill(value: unknown): value is StartableWaybill {
+  return (
+    typeof value === "object" && value !== null && "start" in value && "stop" in value && "consumer" in value
+  );
+}
+
+function fromConfig(file: string, given: unknown, env: NodeJS.ProcessEnv): LoadedWorker {
+  const { database, broker, source, relay, retention } = parseWorkerConfig(file, given);
+  const connectionString = database.url ?? env["DATABASE_URL"];
+  if (connectionString === undefined) {
+    const message = `${file} names no database.url, and DATABASE_URL is not set.`;
+    throw new WaybillError("OPTIONS_INVALID", message);
+  }
+  const pool = new Pool({ connectionString, max: database.connectionsMax });
+  // Broken idle connections are replaced by themselves; a pool without a listener would end the process.
+  pool.on("error", () => undefined);
+  const waybill = createWaybill({
+    source,
+    storage: postgresStorage({ pool, schema: database.schema }),
+    broker: nativeBroker(broker.native),
+    onEvent: logLine,
+    ...(relay === undefined ? {} : { relay }),
+    ...(retention === undefined ? {} : { retention }),
+  });
+  return { waybill, release: () => pool.end() };
+}
+
+/** Everything but debug events, as one JSON line each. Payloads never appear. */
+const logLine: EventListener = (event) => {
+  if (event.level !== "debug") console.log(JSON.stringify(describeEvent(event)));
+};
