@@ -1,4 +1,5 @@
 import type { Migration } from "../migration.ts";
+import { quotedLiteral } from "../migration-options.ts";
 import { relayAcquire } from "./relay-acquire.ts";
 import { relayApply } from "./relay-apply.ts";
 
@@ -12,6 +13,9 @@ const SNAPSHOT_OF_NOTHING = "1:1:";
  * `relay_run` holds the epoch whose relay may trust what it remembers. It is unlogged, so it forgets in every crash of
  * the server, also in one after which the same postmaster goes on: transaction ids that were given but not on disk are
  * given again then, and a snapshot from before the crash would take their rows for rows that it has seen.
+ *
+ * The first row takes no value of the sequence: with `wal_level = minimal`, values that are taken in the transaction
+ * that makes a sequence are given again after a crash.
  */
 export const relay: Migration = {
   name: "005_relay",
@@ -37,7 +41,7 @@ from pg_control_system() c`,
 )`,
     `create sequence ${schema}.relay_progress_id as bigint cache 1`,
     `create table ${schema}.relay_progress (
-  id bigint not null default nextval('${schema}.relay_progress_id'::regclass),
+  id bigint not null default nextval(${quotedLiteral(`${schema}.relay_progress_id`)}::regclass),
   leaf smallint not null,
   xid xid8 not null default pg_current_xact_id(),
   epoch bigint not null,
@@ -55,8 +59,8 @@ from pg_control_system() c`,
     `create table ${schema}.relay_progress_0 partition of ${schema}.relay_progress for values in (0)`,
     `create table ${schema}.relay_progress_1 partition of ${schema}.relay_progress for values in (1)`,
     `create index relay_progress_base on ${schema}.relay_progress (id) where base`,
-    `insert into ${schema}.relay_progress (leaf, epoch, incarnation, base, from_snapshot, sequences, floor_row_id)
-select 0, 0, l.incarnation, true, '${SNAPSHOT_OF_NOTHING}', '{}', 0 from ${schema}.relay_lease l`,
+    `insert into ${schema}.relay_progress (id, leaf, epoch, incarnation, base, from_snapshot, sequences, floor_row_id)
+select 0, 0, 0, l.incarnation, true, '${SNAPSHOT_OF_NOTHING}', '{}', 0 from ${schema}.relay_lease l`,
     relayAcquire(schema, schemaName, SNAPSHOT_OF_NOTHING),
     relayApply(schema),
   ],
