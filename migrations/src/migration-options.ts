@@ -63,7 +63,7 @@ export function quotedIdentifier(name: string): string {
 }
 
 /** Text as a standard literal. What is given is validated before: no backslash, no control character. */
-function quotedLiteral(text: string): string {
+export function quotedLiteral(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 

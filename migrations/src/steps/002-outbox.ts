@@ -1,5 +1,5 @@
 import type { Migration } from "../migration.ts";
-import { LEAF_COUNT } from "../migration-options.ts";
+import { LEAF_COUNT, quotedLiteral } from "../migration-options.ts";
 
 /**
  * The append-only outbox: no UPDATE, no DELETE, ever. Defaults are evaluated in the order of the columns, and what
@@ -12,7 +12,7 @@ export const outbox: Migration = {
     `create sequence ${schema}.outbox_id as bigint cache 1`,
     `create table ${schema}.outbox (
   xid xid8 not null default pg_current_xact_id(),
-  id bigint not null default nextval('${schema}.outbox_id'::regclass),
+  id bigint not null default nextval(${quotedLiteral(`${schema}.outbox_id`)}::regclass),
   leaf smallint not null default (floor(date_part('epoch', now()) / ${leafSeconds})::bigint % ${LEAF_COUNT})::smallint,
   topic text not null,
   version integer not null,

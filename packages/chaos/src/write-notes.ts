@@ -17,6 +17,8 @@ export interface Writing<Tx extends AnyTransaction = PgTransaction> {
   readonly pool: Pool | InTransaction<Tx>;
   readonly waybill: Pick<Waybill<Tx>, "send">;
   readonly keys: number;
+  /** What the keys begin with. Default `k`. */
+  readonly prefix?: string;
   readonly chance: Seeded;
   /** Share of transactions that are rolled back after they sent. */
   readonly rollbacks: number;
@@ -28,7 +30,7 @@ export interface Writing<Tx extends AnyTransaction = PgTransaction> {
  */
 export async function writeNote<Tx extends AnyTransaction>(writing: Writing<Tx>): Promise<boolean> {
   const { pool, waybill, chance } = writing;
-  const key = `k${chance.below(writing.keys)}`;
+  const key = `${writing.prefix ?? "k"}${chance.below(writing.keys)}`;
   const early = chance.fraction() < 0.3;
   const nested = chance.fraction() < 0.2;
   const fails = chance.fraction() < writing.rollbacks;

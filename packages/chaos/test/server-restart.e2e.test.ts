@@ -23,11 +23,11 @@ test.each(["pg", "knex"])(
     await using waybill = createWaybill({ source: "notes", storage: postgresStorage({ pool: pool() }) });
     const writing = { pool: pool(), waybill, keys: 12, chance: seeded(6), rollbacks: 0.1 };
 
-    let done = false;
+    const done = new AbortController();
     let sure = 0;
     let failed = 0;
     const producer = async (): Promise<void> => {
-      while (!done) {
+      while (!done.signal.aborted) {
         try {
           if (await writeNote(writing)) sure += 1;
         } catch {
@@ -44,7 +44,7 @@ test.each(["pg", "knex"])(
     }
     const last = sure;
     await waitFor(() => sure >= last + NOTES_BETWEEN, { deadlineMs: 20_000, describe: "load at the end" });
-    done = true;
+    done.abort();
     await producers;
 
     await waitFor(async () => (await audit(pool())).lost === 0, {
