@@ -4,6 +4,7 @@ import { Client, Pool } from "pg";
 
 /** Transaction ids that are given and, in a crash right afterwards, given again. */
 const XIDS = 60;
+const CONNECTIONS = 6;
 
 /** A server that can lose its memory while what it wrote to disk stays, and the outbox of source `notes` on it. */
 export interface CrashingServer extends AsyncDisposable {
@@ -17,8 +18,6 @@ export interface CrashingServer extends AsyncDisposable {
   killBackend(): Promise<void>;
   /** As after a power cut. */
   restart(): Promise<void>;
-  /** The transaction id that would be given next. */
-  nextXid(): Promise<bigint>;
 }
 
 export async function crashingServer(): Promise<CrashingServer> {
@@ -31,21 +30,22 @@ export async function crashingServer(): Promise<CrashingServer> {
   };
   const server = await startPostgres({ embedded: true, fsync: false, settings });
   await migrate({ connectionString: server.url }, { source: "notes" });
-  const pool = new Pool({ connectionString: server.url, max: 6 });
+  const pool = new Pool({ connectionString: server.url, max: CONNECTIONS });
   pool.on("error", () => undefined);
   await pool.query("create unlogged table used (n integer)");
-  const nextXid = async (): Promise<bigint> => {
-    const { rows } = await pool.query<{ xid: string }>(
-      "select pg_snapshot_xmax(pg_current_snapshot()) as xid",
-    );
-    return BigInt(rows[0]?.xid ?? 0);
-  };
+  const recovered = (): Promise<boolean> =>
+    waitFor(() => connectAnew(pool), { deadlineMs: 20_000, describe: "recovery" });
   return {
     pool,
     useXids: () => useXids(server),
-    killBackend: () => killBackend(server),
-    restart: () => server.restart("crash"),
-    nextXid,
+    async killBackend() {
+      await killBackend(server);
+      await recovered();
+    },
+    async restart() {
+      await server.restart("crash");
+      await recovered();
+    },
     async [Symbol.asyncDispose]() {
       await pool.end();
       await server.stop();
@@ -70,15 +70,20 @@ async function useXids(server: PostgresServer): Promise<void> {
 async function killBackend(server: PostgresServer): Promise<void> {
   const victim = await connected(server);
   const { rows } = await victim.query<{ pid: number }>("select pg_backend_pid() as pid");
-  const ended = new Promise<void>((resolve) => victim.once("end", resolve));
+  const witness = await connected(server);
+  const ended = new Promise<void>((resolve) => witness.once("end", resolve));
   process.kill(rows[0]?.pid ?? -1, "SIGKILL");
   await ended;
-  const again = async (): Promise<boolean> => {
-    const client = await connected(server);
-    await client.end();
-    return true;
-  };
-  await waitFor(again, { deadlineMs: 20_000, describe: "the server to recover" });
+}
+
+/**
+ * Replaces every connection that the crash broke, so that nobody learns of the crash by an error. Uses up the id of the
+ * transaction that was open in it, which snapshots from before name as running.
+ */
+async function connectAnew(pool: Pool): Promise<boolean> {
+  const all = Array.from({ length: CONNECTIONS }, () => pool.query("select pg_current_xact_id()"));
+  const outcomes = await Promise.allSettled(all);
+  return outcomes.every(({ status }) => status === "fulfilled");
 }
 
 /** A connection that the crash ends. */

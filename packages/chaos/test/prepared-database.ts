@@ -5,11 +5,14 @@ import { afterAll, beforeAll } from "vitest";
 import { LEDGER_TABLES, TABLE_BROKER_TABLES } from "../src/index.ts";
 
 /** A database of its own with the business tables and Waybill's, and a pool to it. */
-export function preparedDatabase(): { readonly database: TestDatabase; readonly pool: () => Pool } {
+export function preparedDatabase(options: { readonly leafSeconds?: number } = {}): {
+  readonly database: TestDatabase;
+  readonly pool: () => Pool;
+} {
   let pool: Pool | undefined;
   const database = testDatabase({
     prepare: async (url) => {
-      await migrate({ connectionString: url }, { source: "notes" });
+      await migrate({ connectionString: url }, { source: "notes", ...options });
     },
   });
   beforeAll(async () => {

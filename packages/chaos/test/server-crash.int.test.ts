@@ -113,7 +113,6 @@ test.each(["killBackend", "restart"] as const)(
     );
     await publishedAll(the, [1, 2]);
     expect(numbers(the)).toEqual([1, 2]);
-    expect(the.events.map(({ type }) => type)).toContain("relay.lease-lost");
     expect(the.events.map(({ type }) => type)).not.toContain("relay.incarnation");
   },
 );

@@ -40,14 +40,25 @@ order by back desc`;
 }
 
 /**
- * Under the lock, when nobody can add to the leaf: whether it holds anything, and whether all of it is settled (its
- * newest transaction had ended in every snapshot from the persisted one on) and older than $1 milliseconds.
+ * Under the lock, when nobody can add to the leaf: whether it holds anything, and whether all of it is settled (visible
+ * in the persisted snapshot) and older than $1 milliseconds. Visible is what is below the snapshot's xmax and was not
+ * running in it, which the index on xid tells without a look at the rows; a bare comparison with its xmin would keep
+ * every leaf for as long as any transaction of the cluster stays open.
  */
 function judge(schema: string, leaf: number): string {
-  return `select exists (select from ${schema}.outbox_${leaf})
-  and coalesce((select max(xid) from ${schema}.outbox_${leaf}) < (
-    select pg_snapshot_xmin(p.from_snapshot) from ${schema}.relay_progress p, ${schema}.relay_lease l
-    where p.incarnation = l.incarnation order by p.id desc limit 1
+  const table = `${schema}.outbox_${leaf}`;
+  return `select exists (select from ${table})
+  and coalesce((
+    select (select max(xid) from ${table}) < pg_snapshot_xmax(settled.snapshot) and not exists (
+      select from pg_snapshot_xip(settled.snapshot) as running(xid)
+      cross join lateral (
+        select from ${table} where xid >= running.xid and xid <= running.xid order by xid limit 1
+      ) unsettled
+    )
+    from (
+      select p.from_snapshot as snapshot from ${schema}.relay_progress p, ${schema}.relay_lease l
+      where p.incarnation = l.incarnation order by p.id desc limit 1
+    ) settled
   ), false)
-  and (select o.created_at from ${schema}.outbox_${leaf} o order by o.id desc limit 1) <= now() - $1::float8 * interval '1 ms'`;
+  and (select o.created_at from ${table} o order by o.id desc limit 1) <= now() - $1::float8 * interval '1 ms'`;
 }
