@@ -1,1 +1,2 @@
+export { untilAborted } from "./ports/until-aborted.ts";
 export { messageIds } from "./message/message-id.ts";

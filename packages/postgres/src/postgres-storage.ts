@@ -6,9 +6,11 @@ import { z } from "zod";
 import { checkSchema } from "./check/check-schema.ts";
 import { checkSettings } from "./check/check-settings.ts";
 import type { Database } from "./connection/database.ts";
+import { withForeign } from "./connection/foreign-database.ts";
 import { knexDatabase } from "./connection/knex-database.ts";
 import type { PgTransaction } from "./connection/pg-transaction.ts";
 import { poolDatabase } from "./connection/pool-database.ts";
+import type { SqlTransaction } from "./connection/sql-transaction.ts";
 import { PostgresDeadLetters } from "./dead-letters/postgres-dead-letters.ts";
 import { PostgresInbox } from "./inbox/postgres-inbox.ts";
 import { PostgresJobs } from "./jobs/postgres-jobs.ts";
@@ -51,15 +53,16 @@ const optionsSchema = z.strictObject({
 
 /**
  * Waybill's storage in your PostgreSQL (14 or newer): messages are recorded in your own transactions, so they exist if
- * and only if those commit. Connects to nothing by itself, and works with a pool of one connection.
+ * and only if those commit. Connects to nothing by itself, and works with a pool of one connection. `send` and
+ * `inbox.once` also take the transactions of other libraries, as `fromDrizzle`, `fromKysely` and `fromPrisma` make them.
  *
  * @throws WaybillError `OPTIONS_INVALID`. Whether the database fits is what `check` answers.
  */
-export function postgresStorage(options: KnexStorageOptions): Storage<Knex.Transaction>;
-export function postgresStorage(options: PoolStorageOptions): Storage<PgTransaction>;
+export function postgresStorage(options: KnexStorageOptions): Storage<Knex.Transaction, SqlTransaction>;
+export function postgresStorage(options: PoolStorageOptions): Storage<PgTransaction, SqlTransaction>;
 export function postgresStorage(
   options: KnexStorageOptions | PoolStorageOptions,
-): Storage<Knex.Transaction> | Storage<PgTransaction> {
+): Storage<Knex.Transaction, SqlTransaction> | Storage<PgTransaction, SqlTransaction> {
   const parsed = optionsSchema.safeParse(options);
   if (!parsed.success) throw invalid(z.prettifyError(parsed.error), parsed.error);
   const { knex, pool, schema, prepare } = parsed.data;
@@ -68,13 +71,14 @@ export function postgresStorage(
   throw invalid("give either knex or pool");
 }
 
-function storageOn<Tx>(database: Database<Tx>, schema: string): Storage<Tx> {
+function storageOn<Tx>(own: Database<Tx>, schema: string): Storage<Tx, SqlTransaction> {
   try {
     quotedIdentifier(schema);
   } catch (error) {
     throw invalid(`schema: ${error instanceof Error ? error.message : String(error)}`, error);
   }
-  const parts: Parts<Tx> = { database, schema, sql: allStatements(schema), floors: new Floors() };
+  const database = withForeign(own);
+  const parts: Parts<Tx | SqlTransaction> = { database, schema, sql: allStatements(schema), floors: new Floors() };
   const outbox = new PostgresOutbox(parts);
   return {
     name: database.name,
@@ -90,8 +94,9 @@ function storageOn<Tx>(database: Database<Tx>, schema: string): Storage<Tx> {
         await checkSchema(connection, parts);
         return settings;
       }),
-    transaction: (work) => database.transaction(work),
-    savepoint: (tx, work) => database.savepoint(tx, work),
+    transaction: (work, { signal } = {}) => own.transaction(work, signal),
+    // In a foreign transaction the savepoint is one of the same kind.
+    savepoint: (tx, work) => database.savepoint(tx, work as (inner: Tx | SqlTransaction) => ReturnType<typeof work>),
     [Symbol.asyncDispose]: () => outbox.dispose(),
   };
 }

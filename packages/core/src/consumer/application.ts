@@ -1,10 +1,12 @@
 import type { Envelope } from "../message/envelope.ts";
 import type { Outbox } from "../outbox/create-outbox.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { WaybillEvent } from "../ports/events.ts";
 import type { Parked } from "../ports/parked-store.ts";
 import type { Random } from "../ports/random.ts";
 import type { Storage } from "../ports/storage.ts";
 import type { ResolvedConsumerOptions } from "./consumer-options.ts";
+import type { Deadline } from "./deadline.ts";
 import type { Decision } from "./failure.ts";
 import type { Registration } from "./registration.ts";
 
@@ -16,6 +18,7 @@ export interface ApplyParts<Tx> {
   readonly trusted: ReadonlySet<string>;
   readonly options: ResolvedConsumerOptions;
   readonly random: Random;
+  readonly clock: Clock;
 }
 
 /** A message that a group is to apply, as it was delivered or as it waited. */
@@ -38,6 +41,8 @@ export interface Application<Tx> {
   /** `undefined` when nobody in this process handles the topic. */
   readonly registration: Registration<Tx> | undefined;
   readonly parts: ApplyParts<Tx>;
+  /** Ends the transaction when a handler exceeds its deadline. */
+  readonly deadline: Deadline;
 }
 
 /** The message, without its position where the source is not trusted with one. */

@@ -7,6 +7,7 @@ import {
   type ApplyParts,
   type Work,
 } from "./application.ts";
+import type { Deadline } from "./deadline.ts";
 import { decide } from "./failure.ts";
 import { runHandler } from "./run-handler.ts";
 import { failureToCompensate, settleFailure, waitBehind, type Failure } from "./settle-failure.ts";
@@ -16,11 +17,16 @@ import { failureToCompensate, settleFailure, waitBehind, type Failure } from "./
  * handler that fails is undone, and what follows (park, dead letter, compensation) is recorded in the same
  * transaction, so that no later message of the key can slip in between.
  */
-export async function applyMessage<Tx>(tx: Tx, work: Work, parts: ApplyParts<Tx>): Promise<Applied> {
+export async function applyMessage<Tx>(
+  tx: Tx,
+  work: Work,
+  parts: ApplyParts<Tx>,
+  deadline: Deadline,
+): Promise<Applied> {
   const { group, storage, registrations, trusted } = parts;
   const envelope = trustedEnvelope(work.envelope, trusted);
   const registration = registrations.get(envelope.topic);
-  const application: Application<Tx> = { tx, work, envelope, registration, parts };
+  const application: Application<Tx> = { tx, work, envelope, registration, parts, deadline };
   const ordered = envelope.key !== null && registration?.topic.order !== "parking";
   const parkedId = work.parked?.parkedId ?? null;
   const claim = await storage.inbox.claim(tx, { group, envelope, ordered, parkedId });
@@ -41,7 +47,7 @@ export async function applyMessage<Tx>(tx: Tx, work: Work, parts: ApplyParts<Tx>
 
 /** Runs the handler until it succeeds (`null`) or something else must follow. */
 async function attempt<Tx>(application: Application<Tx>): Promise<Failure | null> {
-  const { tx, work, envelope, registration, parts } = application;
+  const { tx, work, envelope, registration, parts, deadline } = application;
   const { group, storage, outbox, random } = parts;
   if (work.decision !== null) return { ...work.decision, failed: work.failed };
   if (registration === undefined) {
@@ -52,12 +58,12 @@ async function attempt<Tx>(application: Application<Tx>): Promise<Failure | null
   for (let failed = work.failed + 1; ; failed += 1) {
     try {
       await storage.savepoint(tx, (inner) =>
-        runHandler({ group, registration, envelope, tx: inner, outbox, attempt: failed }),
+        runHandler({ group, registration, envelope, tx: inner, outbox, attempt: failed, deadline }),
       );
       return null;
     } catch (thrown) {
       const decision = decide(thrown, failed, registration.retry, random.fraction());
-      if (decision.kind === "unavailable") throw thrown;
+      if (decision.kind === "unavailable" || deadline.signal.aborted) throw thrown;
       if (decision.kind !== "again") return { ...decision, failed };
     }
   }

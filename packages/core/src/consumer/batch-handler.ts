@@ -38,6 +38,8 @@ export interface BatchRegistration<Tx, T extends Topic = Topic> {
 
 /** A batch handler for a message on its own: for retries, and for the one that was found to fail. */
 export function asSingle<Tx, T extends Topic>(handle: BatchHandler<Tx, T>): Handler<Tx, T> {
-  return (payload, { group, tx, message, send, sendMany }) =>
-    handle([{ payload, message }], { group, tx, send, sendMany, inReplyTo: () => ({ send, sendMany }) });
+  return (payload, { message, attempt: _attempt, ...context }) => {
+    const { send, sendMany } = context;
+    return handle([{ payload, message }], { ...context, inReplyTo: () => ({ send, sendMany }) });
+  };
 }

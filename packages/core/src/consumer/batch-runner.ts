@@ -6,6 +6,7 @@ import type { EventListener } from "../ports/events.ts";
 import type { Applied, ApplyParts } from "./application.ts";
 import { trustedEnvelope } from "./application.ts";
 import type { BatchItem, BatchRegistration } from "./batch-handler.ts";
+import { deadlineOn, type Deadline } from "./deadline.ts";
 import { isStorageTrouble } from "./failure.ts";
 import type { Registration } from "./registration.ts";
 import type { MessageRunner } from "./message-runner.ts";
@@ -65,13 +66,11 @@ export function batchRunner<Tx>(parts: BatchParts<Tx>): BatchRunner {
       return;
     }
     try {
-      const applied = await apply.storage.transaction((tx) =>
-        applyTogether(
-          tx,
-          part.map(({ envelope }) => envelope),
-          parts,
-        ),
-      );
+      const deadline = deadlineOn(apply.clock);
+      const envelopes = part.map(({ envelope }) => envelope);
+      const applied = await apply.storage.transaction((tx) => applyTogether(tx, envelopes, parts, deadline), {
+        signal: deadline.signal,
+      });
       for (const one of applied) emit(one);
       for (const { settle: answer } of part) answer({ kind: "ack" });
     } catch (thrown) {
@@ -97,6 +96,7 @@ async function applyTogether<Tx>(
   tx: Tx,
   envelopes: readonly Envelope[],
   parts: BatchParts<Tx>,
+  deadline: Deadline,
 ): Promise<Applied[]> {
   const { apply, registration, batch } = parts;
   const { group, storage, outbox } = apply;
@@ -118,7 +118,12 @@ async function applyTogether<Tx>(
   }
   if (items.length > 0) {
     const inReplyTo = (message: Envelope): Sending<Tx> => sendingIn(tx, outbox.inReplyTo(message));
-    await batch.handle(items, { group, tx, ...sendingIn(tx, outbox), inReplyTo });
+    const { signal } = deadline;
+    await deadline.within(
+      registration.deadlineMs,
+      `The batch handler of ${group} for ${registration.topic.name}`,
+      async () => batch.handle(items, { group, tx, signal, ...sendingIn(tx, outbox), inReplyTo }),
+    );
   }
   return applied;
 }

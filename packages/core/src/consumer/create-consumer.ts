@@ -23,6 +23,9 @@ import { rateLimit } from "./rate-limit.ts";
 
 const BATCH_SIZE_MAX = 10_000;
 
+const DEFAULT_DEADLINE_MS = 60_000;
+const DEADLINE_MS_MAX = 86_400_000;
+
 const DEFAULT_RETRY = exponential({ firstMs: 200, factor: 2, maxMs: 60_000, attempts: 12 });
 
 /** The consumer side of one group: every message of its topics is applied once. */
@@ -101,6 +104,7 @@ class GroupConsumer<Tx> implements Consumer<Tx> {
       trusted: new Set(this.#options.trustedSources ?? [parts.source]),
       options: this.#options,
       random,
+      clock,
     };
     this.#runner = messageRunner(this.#apply, clock, this.#emit);
   }
@@ -134,6 +138,7 @@ class GroupConsumer<Tx> implements Consumer<Tx> {
       handle,
       batch,
       retry: options.retry ?? DEFAULT_RETRY,
+      deadlineMs: this.#checkedDeadline(topic, options.deadlineMs ?? DEFAULT_DEADLINE_MS),
       compensate: options.compensate ?? null,
     };
     // A registration is only ever used with payloads decoded by its own topic.
@@ -193,6 +198,13 @@ class GroupConsumer<Tx> implements Consumer<Tx> {
     const parked = this.#runner.stop();
     await subscription?.close(options);
     await parked;
+  }
+
+  #checkedDeadline(topic: Topic, deadlineMs: number): number {
+    if (Number.isInteger(deadlineMs) && deadlineMs >= 1 && deadlineMs <= DEADLINE_MS_MAX) return deadlineMs;
+    throw this.#refused(
+      `wants a deadlineMs from 1 to ${DEADLINE_MS_MAX} for ${topic.name}, not ${deadlineMs}`,
+    );
   }
 
   #refused(detail: string): WaybillError {

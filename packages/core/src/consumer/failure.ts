@@ -12,6 +12,7 @@ import type { RetryPolicy } from "../retry/retry-policy.ts";
  * | `again`       | the policy says at once                                      | yes                |
  * | `later`       | the policy says later, or the handler threw `RetryLater`     | yes                |
  * | `unknown`     | nobody here knows the topic or version                       | no                 |
+ * | `compensate`  | the compensation was too slow, and is tried again later      | of compensation    |
  * | `give-up`     | attempts used up, unreadable, or the handler threw `Unprocessable` | yes          |
  */
 export type Decision =
@@ -19,12 +20,16 @@ export type Decision =
   | { readonly kind: "again"; readonly error: Error }
   | { readonly kind: "later"; readonly delayMs: number; readonly error: Error }
   | { readonly kind: "unknown"; readonly error: Error }
+  | { readonly kind: "compensate"; readonly error: Error; readonly timeout: Error }
   | { readonly kind: "give-up"; readonly reason: string; readonly error: Error };
 
 /** Decides after `failed` failed attempts, this one included. */
 export function decide(thrown: unknown, failed: number, retry: RetryPolicy, fraction: number): Decision {
   const error = toError(thrown);
   if (isStorageTrouble(error)) return { kind: "unavailable", error };
+  if (isWaybillError(error, "HANDLER_TIMEOUT") && error.cause instanceof Error) {
+    return { kind: "compensate", error: error.cause, timeout: error };
+  }
   if (isWaybillError(error, "VERSION_UNSUPPORTED") || isWaybillError(error, "TOPIC_UNHANDLED")) {
     return { kind: "unknown", error };
   }

@@ -25,6 +25,11 @@ export interface HandlerContext<Tx> {
   readonly message: Envelope;
   /** 1 for the first attempt. */
   readonly attempt: number;
+  /**
+   * Aborts at the handler's deadline. The transaction is given up then, whatever the handler still does: `tx` throws.
+   * Pass it on to what can be cancelled (fetch, timers, child processes).
+   */
+  readonly signal: AbortSignal;
 }
 
 /** Handles one message. What it writes through `tx` and sends happens once, if it resolves; never, if it rejects. */
@@ -42,5 +47,10 @@ export type Compensation<Tx, T extends Topic> = (
 export interface HandlerOptions<Tx, T extends Topic> {
   /** When a failed message runs again. Default: 12 attempts, the pauses growing from 200 ms to 60 s. */
   readonly retry?: RetryPolicy;
+  /**
+   * How long the handler (or the compensation) may take. Then its `signal` aborts, its connection is destroyed and the
+   * attempt has failed. Milliseconds; default 60,000.
+   */
+  readonly deadlineMs?: number;
   readonly compensate?: Compensation<Tx, T>;
 }

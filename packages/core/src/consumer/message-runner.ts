@@ -7,6 +7,7 @@ import type { Parked } from "../ports/parked-store.ts";
 import { exponential } from "../retry/retry-policy.ts";
 import type { Applied, ApplyParts, Work } from "./application.ts";
 import { applyMessage } from "./apply-message.ts";
+import { deadlineOn, type Deadline } from "./deadline.ts";
 import { decide, isStorageTrouble } from "./failure.ts";
 
 const PARKED_RUN_MAX = 500;
@@ -30,6 +31,11 @@ export function messageRunner<Tx>(parts: ApplyParts<Tx>, clock: Clock, emit: Eve
   const stopping = new AbortController();
   let running: Promise<number> | null = null;
 
+  function inTransaction<T>(work: (tx: Tx, deadline: Deadline) => Promise<T>): Promise<T> {
+    const deadline = deadlineOn(clock);
+    return storage.transaction((tx) => work(tx, deadline), { signal: deadline.signal });
+  }
+
   /** What follows when not the handler but its whole transaction failed, at COMMIT for instance. */
   function afterFailure(thrown: unknown, work: Work): Work {
     const failed = work.failed + 1;
@@ -50,7 +56,7 @@ export function messageRunner<Tx>(parts: ApplyParts<Tx>, clock: Clock, emit: Eve
     for (let failures = 0; !stopping.signal.aborted;) {
       const current = work;
       try {
-        emit(await storage.transaction((tx) => applyMessage(tx, current, parts)));
+        emit(await inTransaction((tx, deadline) => applyMessage(tx, current, parts, deadline)));
         return { kind: "ack" };
       } catch (thrown) {
         if (isStorageTrouble(thrown)) {
@@ -72,16 +78,16 @@ export function messageRunner<Tx>(parts: ApplyParts<Tx>, clock: Clock, emit: Eve
   async function runOneParked(): Promise<Applied | null> {
     let taken: Parked | null = null;
     try {
-      return await storage.transaction(async (tx) => {
+      return await inTransaction(async (tx, deadline) => {
         taken = await storage.parked.takeDue(tx, group);
-        return taken === null ? null : applyMessage(tx, workOf(taken), parts);
+        return taken === null ? null : applyMessage(tx, workOf(taken), parts, deadline);
       });
     } catch (thrown) {
       const parked = taken as Parked | null;
       if (parked === null || isStorageTrouble(thrown)) throw thrown;
       const work = afterFailure(thrown, workOf(parked));
       const decision = work.decision ?? { kind: "later" as const, delayMs: 1_000, error: toError(thrown) };
-      return await storage.transaction((tx) => applyMessage(tx, { ...work, decision }, parts));
+      return await inTransaction((tx, deadline) => applyMessage(tx, { ...work, decision }, parts, deadline));
     }
   }
 

@@ -8,6 +8,7 @@ export interface Registration<Tx, T extends Topic = Topic> {
   readonly topic: T;
   readonly handle: Handler<Tx, T>;
   readonly retry: RetryPolicy;
+  readonly deadlineMs: number;
   readonly compensate: Compensation<Tx, T> | null;
   /** Set when its messages are handled together. */
   readonly batch: BatchRegistration<Tx, T> | null;

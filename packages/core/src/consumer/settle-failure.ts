@@ -40,6 +40,8 @@ export async function settleFailure<Tx>(application: Application<Tx>, failure: F
       return wait("retry", failure.delayMs, failure.failed);
     case "unknown":
       return wait("unknown", parts.options.unknownRetryMs, work.failed);
+    case "compensate":
+      return compensateLater(application, failure.error, failure.timeout);
     case "give-up":
       return giveUp(application, failure);
     default:
@@ -76,25 +78,37 @@ async function giveUp<Tx>(
 
 /** Answers `null` when the compensation succeeded, else how it waits. */
 async function compensate<Tx>(application: Application<Tx>, error: Error): Promise<Applied | null> {
-  const { tx, work, envelope, registration, parts } = application;
-  const { group, storage, outbox, random } = parts;
+  const { tx, envelope, registration, parts, deadline } = application;
+  const { group, storage, outbox } = parts;
   if (registration === undefined) return null;
-  const attempt = work.parked?.stage === "compensate" ? work.failed + 1 : 1;
+  const attempt = compensationAttempt(application);
   try {
     await storage.savepoint(tx, (inner) =>
-      runCompensation({ group, registration, envelope, tx: inner, outbox, attempt }, error),
+      runCompensation({ group, registration, envelope, tx: inner, outbox, attempt, deadline }, error),
     );
     return null;
   } catch (thrown) {
-    if (decide(thrown, attempt, COMPENSATION_RETRY, 0).kind === "unavailable") throw thrown;
-    return waitAgain(application, {
-      stage: "compensate",
-      reason: "retry",
-      attempts: attempt,
-      dueInMs: COMPENSATION_RETRY.delayMs(attempt, random.fraction()) ?? 0,
-      error: `${describeError(error)}${COMPENSATION_FAILED}${describeError(thrown)}`,
-    });
+    if (deadline.signal.aborted || decide(thrown, attempt, COMPENSATION_RETRY, 0).kind === "unavailable")
+      throw thrown;
+    return compensateLater(application, error, thrown);
   }
+}
+
+/** The message waits until its compensation is tried again. */
+function compensateLater<Tx>(application: Application<Tx>, error: Error, thrown: unknown): Promise<Applied> {
+  const attempts = compensationAttempt(application);
+  return waitAgain(application, {
+    stage: "compensate",
+    reason: "retry",
+    attempts,
+    dueInMs: COMPENSATION_RETRY.delayMs(attempts, application.parts.random.fraction()) ?? 0,
+    error: `${describeError(error)}${COMPENSATION_FAILED}${describeError(thrown)}`,
+  });
+}
+
+/** Failed attempts of the handler do not count for its compensation. */
+function compensationAttempt<Tx>({ work: { parked } }: Application<Tx>): number {
+  return parked?.stage === "compensate" ? parked.attempts + 1 : 1;
 }
 
 /** Parks a message behind an earlier one of its key. */

@@ -32,9 +32,12 @@ export interface Storage<Tx> extends AsyncDisposable {
    * Runs `work` in a transaction of the storage's own at READ COMMITTED: committed when it resolves, rolled back
    * when it rejects.
    *
+   * When `signal` aborts before `work` has settled, the transaction is given up at once: its connection is destroyed and
+   * never used for anything else, whoever goes on using `tx` gets an error, and this rejects with the signal's reason.
+   *
    * @throws WaybillError `COMMIT_UNKNOWN` when the connection was lost during COMMIT: the effects may or may not exist.
    */
-  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  transaction<T>(work: (tx: Tx) => Promise<T>, options?: { readonly signal?: AbortSignal }): Promise<T>;
   /** Runs `work` in a savepoint of `tx`: when it rejects, its effects are undone and `tx` remains usable. */
   savepoint<T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T>;
 }

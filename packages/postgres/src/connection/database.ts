@@ -1,4 +1,4 @@
-import type { Connection } from "./run.ts";
+import type { Connection, SqlConnection } from "./run.ts";
 
 /** A connection that was taken out of the pool. */
 export interface Reserved {
@@ -22,8 +22,9 @@ export interface Database<Tx> {
   /** @throws WaybillError `NOT_IN_TRANSACTION` */
   assertTransaction(tx: Tx): void;
   /** The connection of an open transaction. @throws WaybillError `NOT_IN_TRANSACTION` */
-  connectionOf(tx: Tx): Promise<Connection>;
-  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  connectionOf(tx: Tx): Promise<Connection | SqlConnection>;
+  /** When `signal` aborts before `work` settled, the connection is destroyed, and this rejects with its reason. */
+  transaction<T>(work: (tx: Tx) => Promise<T>, signal?: AbortSignal): Promise<T>;
   savepoint<T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T>;
   afterCommit(tx: Tx, action: () => void): void;
 }

@@ -1,8 +1,10 @@
 import { WaybillError } from "@waybill/core";
+import { untilAborted } from "@waybill/core/internal";
 import type { Knex } from "knex";
 import type { Client } from "pg";
 import { commitUnknown, rolledBackInstead } from "./commit.ts";
 import type { Database } from "./database.ts";
+import { destroyConnection } from "./destroy-connection.ts";
 import { isConnectionError, unavailable } from "./driver-error.ts";
 import { outsideTransaction } from "./outside-transaction.ts";
 import type { Connection } from "./run.ts";
@@ -53,7 +55,7 @@ export function knexDatabase(knex: Knex, prepare: boolean): Database<Knex.Transa
       if (client.getTransactionStatus() === "T") return { client, prepare, strict: false };
       throw notOpen("its connection has none, or it has failed and can only be rolled back");
     },
-    transaction: (work) => transaction(knex, work),
+    transaction: (work, signal) => transaction(knex, work, signal),
     savepoint: (tx, work) => tx.transaction((nested) => work(nested)),
     afterCommit,
   };
@@ -76,7 +78,11 @@ async function connected<T>(
   }
 }
 
-async function transaction<T>(knex: Knex, work: (tx: Knex.Transaction) => Promise<T>): Promise<T> {
+async function transaction<T>(
+  knex: Knex,
+  work: (tx: Knex.Transaction) => Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
   const state = { begun: false, worked: false, committed: false, lostBefore: undefined as unknown };
   const failure: { error?: unknown } = {};
   let result: T | undefined;
@@ -88,7 +94,11 @@ async function transaction<T>(knex: Knex, work: (tx: Knex.Transaction) => Promis
         state.begun = true;
         const client = await clientOf(tx).acquireConnection();
         onCommit(tx, client, () => (state.committed = true));
-        result = await work(tx).catch((error: unknown) => {
+        const giveUp = (): void => {
+          client[DISPOSED] ??= "given up by Waybill";
+          destroyConnection(client, (text, [pid]) => knex.raw(text.replace("$1", "?"), [pid ?? 0]));
+        };
+        result = await untilAborted(() => work(tx), signal, giveUp).catch((error: unknown) => {
           failure.error = error;
           throw error;
         });

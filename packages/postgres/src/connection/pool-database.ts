@@ -1,6 +1,8 @@
+import { untilAborted } from "@waybill/core/internal";
 import type { Pool } from "pg";
 import { checkedOut } from "./checked-out.ts";
 import type { Database } from "./database.ts";
+import { destroyConnection } from "./destroy-connection.ts";
 import { unavailable } from "./driver-error.ts";
 import { outsideTransaction } from "./outside-transaction.ts";
 import { afterPgCommit, assertPgTransaction, inTransaction, type PgTransaction } from "./pg-transaction.ts";
@@ -34,7 +36,14 @@ export function poolDatabase(pool: Pool, prepare: boolean): Database<PgTransacti
       assertPgTransaction(tx);
       return { client: tx, prepare, strict: false };
     },
-    transaction: (work) => inTransaction(pool, work),
+    transaction: (work, signal) =>
+      inTransaction(pool, (tx) =>
+        untilAborted(
+          () => work(tx),
+          signal,
+          () => destroyConnection(tx, (text, values) => pool.query(text, [...values])),
+        ),
+      ),
     savepoint: pgSavepoint,
     afterCommit: afterPgCommit,
   };

@@ -4,6 +4,7 @@ import type { Random } from "../../ports/random.ts";
 import type { Storage } from "../../ports/storage.ts";
 import { systemClock } from "../../system/system-clock.ts";
 import { systemRandom } from "../../system/system-random.ts";
+import { untilAborted } from "../../ports/until-aborted.ts";
 import { MemoryDatabase } from "./memory-database.ts";
 import { MemoryDeadLetters } from "./memory-dead-letters.ts";
 import { MemoryInbox } from "./memory-inbox.ts";
@@ -53,10 +54,14 @@ export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage
     jobs: new MemoryJobs(database),
     committed: (key) => database.rows.read(null, key),
     check: async (source) => database.settings(source),
-    async transaction(work) {
+    async transaction(work, { signal } = {}) {
       const tx = database.begin();
       try {
-        const result = await work(tx);
+        const result = await untilAborted(
+          () => work(tx),
+          signal,
+          () => tx.rollback(),
+        );
         tx.commit();
         return result;
       } catch (error) {
