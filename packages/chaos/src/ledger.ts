@@ -28,21 +28,23 @@ export interface Audit {
 }
 
 const AUDIT = `
-  with seen as (select key, no, count(*) as times from effect group by key, no),
-  ordered as (select no, max(no) over (partition by key order by id rows between unbounded preceding and 1 preceding) as before from effect)
+  with committed as (select key, no from noted where key like $1),
+  happened as (select id, key, no from effect where key like $1),
+  seen as (select key, no, count(*) as times from happened group by key, no),
+  ordered as (select no, max(no) over (partition by key order by id rows between unbounded preceding and 1 preceding) as before from happened)
   select
-    (select count(*)::int from noted) as committed,
-    (select count(*)::int from effect) as effects,
-    (select count(*)::int from noted n where not exists (select from seen s where s.key = n.key and s.no = n.no)) as lost,
-    (select count(*)::int from seen s where not exists (select from noted n where s.key = n.key and s.no = n.no)) as unexpected,
+    (select count(*)::int from committed) as committed,
+    (select count(*)::int from happened) as effects,
+    (select count(*)::int from committed n where not exists (select from seen s where s.key = n.key and s.no = n.no)) as lost,
+    (select count(*)::int from seen s where not exists (select from committed n where n.key = s.key and n.no = s.no)) as unexpected,
     (select coalesce(sum(times - 1), 0)::int from seen) as duplicated,
     (select count(*)::int from ordered where before > no) as inverted,
-    (select count(*)::int from total t where effects <> (select count(*) from effect e where e.key = t.key)) as miscounted
+    (select count(*)::int from total t where t.key like $1 and effects <> (select count(*) from happened h where h.key = t.key)) as miscounted
 `;
 
-/** Compares what was committed with what happened. */
-export async function audit(pool: Pool): Promise<Audit> {
-  const { rows } = await pool.query<Audit>(AUDIT);
+/** Compares what was committed with what happened, for the keys of a LIKE pattern (all unless told). */
+export async function audit(pool: Pool, keys = "%"): Promise<Audit> {
+  const { rows } = await pool.query<Audit>(AUDIT, [keys]);
   const [found] = rows;
   if (found === undefined) throw new Error("the audit returned no row");
   return found;
