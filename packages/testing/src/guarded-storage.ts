@@ -1,0 +1,218 @@
+import type { Claim, ClaimRequest, Envelope, NewParked, Storage } from "@waybill/core";
+import { guardedPort } from "./guarded-port.ts";
+import { guardedTransaction, originalOf } from "./guarded-transaction.ts";
+import type { Journal } from "./journal.ts";
+import { never, type Life } from "./life.ts";
+
+/** All processes of a bed go by this name, so that a new one need not wait for the leases of a dead one. */
+const OWNER = "waybill-test-bed";
+
+export interface GuardedStorageParts {
+  readonly life: Life;
+  readonly journal: Journal;
+  /** The clock by which things are due, milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Called with a function that makes the relay look. */
+  readonly onListen: (nudge: () => void) => void;
+  /** Somebody else holds the lease of the relay. */
+  readonly onHeld: (owner: string, expiresInMs: number) => void;
+}
+
+/** What the open transactions of a process have claimed, by transaction. */
+type Claims = WeakMap<object, Map<string, { readonly group: string; readonly envelope: Envelope }>>;
+
+/** The storage as one process sees it: every await may be its last, and what it does is noted. */
+export function guardedStorage<Tx>(storage: Storage<Tx>, parts: GuardedStorageParts): Storage<Tx> {
+  const { life, journal } = parts;
+  const claims: Claims = new WeakMap();
+  return {
+    name: storage.name,
+    outbox: guardedOutbox(storage, parts),
+    relay: guardedRelay(storage, parts),
+    parked: guardedParked(storage, parts),
+    inbox: guardedInbox(storage, life, claims),
+    deadLetters: guardedPort(storage.deadLetters, "storage.deadLetters", life, {
+      instead: {
+        bury(tx, letter) {
+          claims.get(tx as object)?.delete(claimName(letter.group, letter.envelope.id));
+          return storage.deadLetters.bury(tx, letter);
+        },
+      },
+    }),
+    jobs: guardedPort(storage.jobs, "storage.jobs", life, {
+      instead: {
+        begin: (job) => storage.jobs.begin({ ...job, owner: OWNER }),
+        finish: (run) => storage.jobs.finish({ ...run, owner: OWNER }),
+      },
+    }),
+    check: (source) => life.pass("storage.check", () => storage.check(source)),
+    transaction: (work, options) => transaction(storage, { life, journal, claims, options }, work),
+    savepoint: (tx, work) => savepoint(storage, life, tx, work),
+    // The storage outlives its processes; the bed disposes of it.
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+async function transaction<Tx, T>(
+  storage: Storage<Tx>,
+  parts: {
+    readonly life: Life;
+    readonly journal: Journal;
+    readonly claims: Claims;
+    readonly options: Parameters<Storage<Tx>["transaction"]>[1];
+  },
+  work: (tx: Tx) => Promise<T>,
+): Promise<T> {
+  const { life, journal, claims } = parts;
+  let claimed: ReturnType<Claims["get"]>;
+  const perform = async (): Promise<T> => {
+    const result = await storage.transaction(async (tx) => {
+      const key = tx as object;
+      claims.set(key, new Map());
+      const done = await Promise.race([work(guardedTransaction(tx, life)), life.death]);
+      claimed = claims.get(key);
+      claims.delete(key);
+      // Asked again, so that a death right here is one before COMMIT.
+      if (life.reach("storage.transaction", "end", claimed?.size ? "before-commit" : undefined)) {
+        return life.death;
+      }
+      return done;
+    }, parts.options);
+    for (const message of claimed?.values() ?? []) journal.handledBy(message);
+    return result;
+  };
+  return life.pass("storage.transaction", perform, {
+    after: () => (claimed?.size ? "after-commit" : undefined),
+  });
+}
+
+/** Handlers run in a savepoint. A dead one stays open until its transaction is rolled back: no stray statement. */
+async function savepoint<Tx, T>(
+  storage: Storage<Tx>,
+  life: Life,
+  tx: Tx,
+  work: (tx: Tx) => Promise<T>,
+): Promise<T> {
+  if (life.dead || life.reach("storage.savepoint", "before", "before-handler")) return never();
+  try {
+    const result = await storage.savepoint(originalOf(tx), async (inner) => {
+      const done = await work(guardedTransaction(inner, life));
+      return life.reach("storage.savepoint", "end", "after-handler") ? never<T>() : done;
+    });
+    return life.dead || life.reach("storage.savepoint", "after") ? await never() : result;
+  } catch (error) {
+    if (life.dead) return never();
+    throw error;
+  }
+}
+
+function guardedInbox<Tx>(storage: Storage<Tx>, life: Life, claims: Claims): Storage<Tx>["inbox"] {
+  const { inbox } = storage;
+  return guardedPort(inbox, "storage.inbox", life, {
+    instead: {
+      async claim(tx: Tx, request: ClaimRequest): Promise<Claim> {
+        const claim = await inbox.claim(tx, request);
+        const { group, envelope } = request;
+        if (claim === "claimed" || claim === "conflict")
+          claims.get(tx as object)?.set(claimName(group, envelope.id), { group, envelope });
+        return claim;
+      },
+      async unclaim(tx: Tx, group: string, messageId: string): Promise<void> {
+        await inbox.unclaim(tx, group, messageId);
+        claims.get(tx as object)?.delete(claimName(group, messageId));
+      },
+    },
+  });
+}
+
+function guardedOutbox<Tx>(storage: Storage<Tx>, parts: GuardedStorageParts): Storage<Tx>["outbox"] {
+  const { outbox } = storage;
+  const { life, journal } = parts;
+  return guardedPort(outbox, "storage.outbox", life, {
+    sync: ["assertTransaction", "afterCommit"],
+    instead: {
+      async openWindow(from, limit) {
+        const opened = await outbox.openWindow(from, limit);
+        journal.read(opened.rows);
+        return opened;
+      },
+      async readWindow(window, afterRowId, limit) {
+        const rows = await outbox.readWindow(window, afterRowId, limit);
+        journal.read(rows);
+        return rows;
+      },
+      // Settling nudges. A nudge from anywhere else would make the relay move at times that no test can know.
+      nudge: () => Promise.resolve(),
+      onNudge(listener) {
+        parts.onListen(listener);
+        return Promise.resolve(() => Promise.resolve());
+      },
+    },
+  });
+}
+
+function guardedRelay<Tx>(storage: Storage<Tx>, parts: GuardedStorageParts): Storage<Tx>["relay"] {
+  const { relay } = storage;
+  const { life, journal, now } = parts;
+  // A publish came before: what is recorded now is its outcome.
+  let settles = false;
+  return guardedPort(relay, "storage.relay", life, {
+    instead: {
+      async acquire(_owner, leaseMs) {
+        const answer = await relay.acquire(OWNER, leaseMs);
+        if (answer.kind === "held") parts.onHeld(answer.owner, answer.expiresInMs);
+        else journal.move(`the relay takes its lease, epoch ${answer.lease.epoch}`);
+        return answer;
+      },
+      apply(lease, step) {
+        noteDues(step.park, parts);
+        for (const change of step.parked) if (change.kind === "again") journal.due(now() + change.dueInMs);
+        return relay.apply(lease, step);
+      },
+    },
+    names: {
+      apply: {
+        before() {
+          settles = journal.takePublished();
+          return settles ? "before-settle" : undefined;
+        },
+        after: () => (settles ? "after-settle" : undefined),
+      },
+    },
+  });
+}
+
+function guardedParked<Tx>(storage: Storage<Tx>, parts: GuardedStorageParts): Storage<Tx>["parked"] {
+  const { parked } = storage;
+  const { life, journal, now } = parts;
+  return guardedPort(parked, "storage.parked", life, {
+    instead: {
+      async dueOutgoing(limit) {
+        const due = await parked.dueOutgoing(limit);
+        if (due.parked.length > 0) journal.move(`the relay finds ${due.parked.length} parked messages due`);
+        return due;
+      },
+      async takeDue(tx: Tx, group: string) {
+        const due = await parked.takeDue(tx, group);
+        if (due !== null) journal.move(`group ${group} runs a parked ${due.envelope.topic}`);
+        return due;
+      },
+      park(tx, message) {
+        noteDues([message], parts);
+        return parked.park(tx, message);
+      },
+      again(tx, parkedId, change) {
+        journal.due(now() + change.dueInMs);
+        return parked.again(tx, parkedId, change);
+      },
+    },
+  });
+}
+
+function noteDues(messages: readonly NewParked[], { journal, now }: GuardedStorageParts): void {
+  for (const { due } of messages) journal.due("at" in due ? due.at : now() + due.inMs);
+}
+
+function claimName(group: string, messageId: string): string {
+  return `${messageId} ${group}`;
+}

@@ -1,0 +1,24 @@
+import type { Storage } from "@waybill/core";
+import { guardedPort } from "./guarded-port.ts";
+import { IMMORTAL } from "./life.ts";
+
+/** The storage as the test's own Waybill sees it: it never dies, and tells no process that something was sent. */
+export function testersStorage<Tx>(storage: Storage<Tx>): Storage<Tx> {
+  const outbox = guardedPort(storage.outbox, "storage.outbox", IMMORTAL, {
+    sync: ["assertTransaction", "afterCommit"],
+    instead: { nudge: () => Promise.resolve() },
+  });
+  return {
+    name: storage.name,
+    outbox,
+    relay: storage.relay,
+    parked: guardedPort(storage.parked, "storage.parked", IMMORTAL),
+    inbox: guardedPort(storage.inbox, "storage.inbox", IMMORTAL),
+    deadLetters: guardedPort(storage.deadLetters, "storage.deadLetters", IMMORTAL),
+    jobs: storage.jobs,
+    check: (source) => storage.check(source),
+    transaction: (work, options) => storage.transaction(work, options),
+    savepoint: (tx, work) => storage.savepoint(tx, work),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
