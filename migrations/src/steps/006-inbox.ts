@@ -2,7 +2,8 @@ import type { Migration } from "../migration.ts";
 
 /**
  * What groups have applied: a row per message, which `fold` later moves into one multirange of positions per stream.
- * Positions that are in neither were not applied.
+ * Positions that are in neither were not applied. Messages without a position keep their row until it is too old; the
+ * index by age holds only them, so messages with a position pay nothing for it.
  */
 export const inbox: Migration = {
   name: "006_inbox",
@@ -23,12 +24,16 @@ export const inbox: Migration = {
   stream_id bigint,
   sequence bigint,
   applied_at timestamptz not null default now(),
+  result text,
   constraint inbox_message primary key (consumer_group, message_id)
 )`,
     `create unique index inbox_position on ${schema}.inbox (stream_id, sequence) include (applied_at) where stream_id is not null`,
+    `create index inbox_age on ${schema}.inbox (applied_at) where stream_id is null`,
     claim(schema),
+    record(schema),
   ],
   down: ({ schema }) => [
+    `drop function ${schema}.inbox_record(text, uuid)`,
     `drop function ${schema}.inbox_claim(text, uuid, text, uuid, text, integer, bigint, text, text, boolean, bigint)`,
     `drop table ${schema}.inbox`,
     `drop table ${schema}.inbox_stream`,
@@ -102,6 +107,31 @@ begin
     delete from ${schema}.inbox i where i.consumer_group = of_group and i.message_id = of_id;
   end if;
   return answer;
+end
+$body$`;
+}
+
+/**
+ * Records by the id alone. Insert first, look afterwards, as in `inbox_claim`; a row that was deleted in between is
+ * inserted again. Under a stricter isolation level, a row that was committed after the snapshot is an error
+ * (serialization failure), never a second application.
+ */
+function record(schema: string): string {
+  return `create function ${schema}.inbox_record(of_group text, of_id uuid, out first text, out stored text)
+language plpgsql volatile as $body$
+begin
+  loop
+    insert into ${schema}.inbox (consumer_group, message_id) values (of_group, of_id) on conflict do nothing;
+    if found then
+      first := 'yes';
+      return;
+    end if;
+    select i.result into stored from ${schema}.inbox i where i.consumer_group = of_group and i.message_id = of_id;
+    if found then
+      first := 'no';
+      return;
+    end if;
+  end loop;
 end
 $body$`;
 }

@@ -123,7 +123,7 @@ describe("the inbox", () => {
     await client.query("select 1");
     expect(await storage.inbox.fold(0, 100)).toBeGreaterThan(0);
     const late = storage.inbox.claim(pgTransaction(client), request(received));
-    await expect(late).rejects.toMatchObject({ code: "STORAGE_FAILED", cause: { code: "40001" } });
+    await expect(late).rejects.toMatchObject({ code: "TRANSACTION_CONFLICT", cause: { code: "40001" } });
     await client.query("rollback");
     client.release();
   });

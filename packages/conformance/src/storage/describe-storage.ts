@@ -10,6 +10,7 @@ import { outgoingCases } from "./outgoing-cases.ts";
 import { parkedCases } from "./parked-cases.ts";
 import { parkedOrderCases } from "./parked-order-cases.ts";
 import { progressCases } from "./progress-cases.ts";
+import { recordCases } from "./record-cases.ts";
 import type { StorageBed, StorageSuite } from "./storage-bed.ts";
 import { transactionCases } from "./transaction-cases.ts";
 import { windowCases } from "./window-cases.ts";
@@ -27,6 +28,7 @@ const themes = {
   "parked order": parkedOrderCases,
   claim: claimCases,
   "claim order": claimOrderCases,
+  record: recordCases,
   fold: foldCases,
   "dead letters": deadLetterCases,
   jobs: jobCases,

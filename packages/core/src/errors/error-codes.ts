@@ -10,6 +10,8 @@ export const ERROR_CODES = [
   "HANDLER_TIMEOUT",
   "NOT_IN_TRANSACTION",
   "COMMIT_UNKNOWN",
+  "TRANSACTION_CONFLICT",
+  "RESULT_MISSING",
   "MIGRATIONS_MISSING",
   "MIGRATIONS_OUTDATED",
   "SOURCE_MISMATCH",
@@ -35,6 +37,7 @@ export type ErrorCode = (typeof ERROR_CODES)[number];
 /** Codes whose call may succeed later by itself. */
 export const RETRYABLE_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "STORAGE_UNAVAILABLE",
+  "TRANSACTION_CONFLICT",
   "BROKER_UNAVAILABLE",
   "UNROUTABLE",
   "BROKER_REFUSED",

@@ -25,12 +25,30 @@ export interface ClaimRequest {
   readonly parkedId: number | null;
 }
 
+/** What the inbox answers when a message is recorded by its id alone. */
+export type Recorded =
+  | { readonly first: true }
+  /** The group applied it before; `result` is what was kept then, `null` if nothing was. */
+  | { readonly first: false; readonly result: string | null };
+
 /** The record that a group has applied a message. */
 export interface InboxStore<Tx> {
   /** Records that the group applies this message in `tx`. Concurrent claims of one message wait for each other. */
   claim(tx: Tx, request: ClaimRequest): Promise<Claim>;
   /** Takes a claim back within its transaction, because the message was not applied but parked. */
   unclaim(tx: Tx, group: string, messageId: string): Promise<void>;
+  /**
+   * Records by its id alone, any text, that the group applies a message in `tx`. Concurrent records of one message wait
+   * for each other. The record is the same as that of a claim with this id, but says nothing about positions.
+   */
+  record(tx: Tx, group: string, messageId: string): Promise<Recorded>;
+  /** Keeps a result with the record of this transaction. */
+  keepResult(tx: Tx, group: string, messageId: string, result: string): Promise<void>;
+  /**
+   * Deletes records without a position that are older than `olderThanMs`, at most `limit`, oldest first; answers how
+   * many. Afterwards such a message would be applied again.
+   */
+  forget(olderThanMs: number, limit: number): Promise<number>;
   /** Moves records older than `olderThanMs` into ranges of positions, at most `limit`; answers how many. */
   fold(olderThanMs: number, limit: number): Promise<number>;
 }

@@ -9,7 +9,9 @@ const EVERY_FIVE_MINUTES = "*/5 * * * *";
 const EVERY_TEN_MINUTES = "*/10 * * * *";
 
 const DAY_MS = 86_400_000;
-const FOLD_ROWS_MAX = 20_000;
+/** Rows of one statement, and statements of one run: what is left over waits for the next run. */
+const INBOX_BATCH_ROWS = 5_000;
+const INBOX_BATCHES_MAX = 100;
 
 /** How long settled things are kept. */
 export interface Retention {
@@ -18,6 +20,12 @@ export interface Retention {
   /**
    * Inbox records keep their message ids for so long before they are folded into ranges of positions. Must exceed
    * the longest failover lag. Milliseconds; default 7 days.
+   */
+  readonly inboxFoldMs?: number;
+  /**
+   * Ids of messages without a position (of foreign producers, and of `once` and `idempotent`) are remembered for so
+   * long: a copy that arrives later is applied again. Must exceed the age at which anybody, also a person, still sends
+   * a message again. Milliseconds; default 30 days.
    */
   readonly inboxIdsMs?: number;
 }
@@ -76,7 +84,7 @@ export function retentionJobs<Tx>(
   storage: Pick<Storage<Tx>, "outbox" | "inbox">,
   retention: Retention = {},
 ): readonly Job[] {
-  const { outboxMs = 3 * DAY_MS, inboxIdsMs = 7 * DAY_MS } = retention;
+  const { outboxMs = 3 * DAY_MS, inboxFoldMs = 7 * DAY_MS, inboxIdsMs = 30 * DAY_MS } = retention;
   return [
     {
       name: "purge",
@@ -88,9 +96,24 @@ export function retentionJobs<Tx>(
       name: "fold-inbox",
       schedule: EVERY_FIVE_MINUTES,
       leaseMs: 60_000,
-      run: async () => `${await storage.inbox.fold(inboxIdsMs, FOLD_ROWS_MAX)} inbox records folded`,
+      run: async () => {
+        const folded = await inBatches((limit) => storage.inbox.fold(inboxFoldMs, limit));
+        const forgotten = await inBatches((limit) => storage.inbox.forget(inboxIdsMs, limit));
+        return `${folded} inbox records folded, ${forgotten} without a position forgotten`;
+      },
     },
   ];
+}
+
+/** Repeats a bounded statement until it finds no more, or for as long as one run may take. */
+async function inBatches(batch: (limit: number) => Promise<number>): Promise<number> {
+  let total = 0;
+  for (let batches = 0; batches < INBOX_BATCHES_MAX; batches += 1) {
+    const count = await batch(INBOX_BATCH_ROWS);
+    total += count;
+    if (count < INBOX_BATCH_ROWS) break;
+  }
+  return total;
 }
 
 function describeStatus(status: RelayStatus): string {

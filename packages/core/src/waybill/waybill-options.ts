@@ -46,7 +46,11 @@ export const waybillOptionsSchema = z.strictObject({
   consumer: z.object({}).loose().optional(),
   topics: z.array(z.object({ name: z.string() }).loose()).optional(),
   retention: z
-    .strictObject({ outboxMs: z.int().min(1_000).optional(), inboxIdsMs: z.int().min(1_000).optional() })
+    .strictObject({
+      outboxMs: z.int().min(1_000).optional(),
+      inboxFoldMs: z.int().min(1_000).optional(),
+      inboxIdsMs: z.int().min(1_000).optional(),
+    })
     .optional(),
   onEvent: z
     .custom<EventListener>((value) => typeof value === "function", { error: "expected a function" })

@@ -19,6 +19,7 @@ const INDEXES: readonly string[] = [
   "parked_key",
   "inbox_message",
   "inbox_position",
+  "inbox_age",
   "inbox_stream_name",
 ];
 

@@ -7,6 +7,9 @@ const NOT_MIGRATED = new Set(["42P01", "3F000", "42883"]);
 /** A prepared statement that its session does not have, or has already. */
 const OTHER_SESSION = new Set(["26000", "42P05"]);
 
+/** Serialization failure and deadlock: nothing was wrong but the moment. */
+const CONFLICT = new Set(["40001", "40P01"]);
+
 /** Raised by Waybill's own functions. */
 const OWN_STATES = {
   WB001: "SOURCE_MISMATCH",
@@ -37,6 +40,10 @@ export function statementError(error: unknown): WaybillError {
   if (state in OWN_STATES) {
     const code = OWN_STATES[state as keyof typeof OWN_STATES];
     return new WaybillError(code, `${detail}.`, { cause: error });
+  }
+  if (CONFLICT.has(state)) {
+    const message = `Another transaction was in the way (${detail}): run the whole transaction again.`;
+    return new WaybillError("TRANSACTION_CONFLICT", message, { cause: error });
   }
   if (NOT_MIGRATED.has(state)) {
     const hint = "Waybill's tables are missing or of another version; run: npx waybill migrate up";

@@ -1,4 +1,4 @@
-import type { Claim, ClaimRequest, InboxStore } from "@waybill/core";
+import type { Claim, ClaimRequest, InboxStore, Recorded } from "@waybill/core";
 import { run } from "../connection/run.ts";
 import type { Parts } from "../parts.ts";
 import { present, storable } from "../text.ts";
@@ -35,6 +35,26 @@ export class PostgresInbox<Tx> implements InboxStore<Tx> {
   async unclaim(tx: Tx, group: string, messageId: string): Promise<void> {
     const connection = await this.#parts.database.connectionOf(tx);
     await run(connection, this.#parts.sql.inbox.unclaim, [group, messageUuid(messageId)]);
+  }
+
+  async record(tx: Tx, group: string, messageId: string): Promise<Recorded> {
+    const connection = await this.#parts.database.connectionOf(tx);
+    const values = [group, messageUuid(messageId)];
+    const [row] = await run(connection, this.#parts.sql.inbox.record, values);
+    return present(row?.[0]) === "yes" ? { first: true } : { first: false, result: row?.[1] ?? null };
+  }
+
+  async keepResult(tx: Tx, group: string, messageId: string, result: string): Promise<void> {
+    const connection = await this.#parts.database.connectionOf(tx);
+    await run(connection, this.#parts.sql.inbox.keepResult, [group, messageUuid(messageId), result]);
+  }
+
+  async forget(olderThanMs: number, limit: number): Promise<number> {
+    const { database, sql } = this.#parts;
+    const [row] = await database.connected((connection) =>
+      run(connection, sql.inbox.forget, [olderThanMs, limit]),
+    );
+    return Number(row?.[0]);
   }
 
   async fold(olderThanMs: number, limit: number): Promise<number> {

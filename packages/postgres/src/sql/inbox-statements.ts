@@ -3,6 +3,9 @@ import { statement, type Statement } from "./statement.ts";
 export interface InboxStatements {
   readonly claim: Statement;
   readonly unclaim: Statement;
+  readonly record: Statement;
+  readonly keepResult: Statement;
+  readonly forget: Statement;
   readonly fold: Statement;
 }
 
@@ -10,6 +13,11 @@ export function inboxStatements(schema: string): InboxStatements {
   return {
     claim: statement(`select ${schema}.inbox_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`),
     unclaim: statement(`delete from ${schema}.inbox where consumer_group = $1 and message_id = $2`),
+    record: statement(`select first, stored from ${schema}.inbox_record($1, $2)`),
+    keepResult: statement(
+      `update ${schema}.inbox set result = $3 where consumer_group = $1 and message_id = $2`,
+    ),
+    forget: statement(forget(schema), { planEachTime: true }),
     fold: statement(fold(schema), { planEachTime: true }),
   };
 }
@@ -39,4 +47,17 @@ function fold(schema: string): string {
   from ranges where s.id = ranges.stream_id
 )
 select count(*) from gone`;
+}
+
+/** By the index on age, which holds rows without a position only. Rows that a transaction is at work on are left. */
+function forget(schema: string): string {
+  return `with old as materialized (
+  select ctid from ${schema}.inbox
+  where stream_id is null and applied_at <= now() - $1::float8 * interval '1 ms'
+  order by applied_at limit $2
+  for update skip locked
+), gone as (
+  delete from ${schema}.inbox i using old where i.ctid = old.ctid returning 1
+)
+select count(*)::text from gone`;
 }

@@ -1,5 +1,5 @@
 import type { Envelope } from "../../message/envelope.ts";
-import type { Claim, ClaimRequest, InboxStore } from "../../ports/inbox-store.ts";
+import type { Claim, ClaimRequest, InboxStore, Recorded } from "../../ports/inbox-store.ts";
 import { RangeSet } from "../range-set.ts";
 import type { MemoryDatabase } from "./memory-database.ts";
 import type { MemoryParked } from "./memory-parked.ts";
@@ -18,6 +18,7 @@ interface InboxRecord {
   /** `null` for messages without a position, and for those whose position another message has. */
   readonly place: Place | null;
   readonly claimedAt: number;
+  readonly result: string | null;
 }
 
 /** What groups have applied, in memory: records by message id, folded into ranges of positions. */
@@ -47,7 +48,7 @@ export class MemoryInbox implements InboxStore<MemoryTransaction> {
     const known = this.#lookUp(open, request, name, place);
     if (known !== null) return known;
     const taken = place === null ? undefined : this.#places.read(open, placeName(place));
-    this.#record(open, { name, place: taken === undefined ? place : null, claimedAt: this.#database.now() });
+    this.#add(open, name, taken === undefined ? place : null);
     return taken === undefined ? "claimed" : "conflict";
   }
 
@@ -59,6 +60,35 @@ export class MemoryInbox implements InboxStore<MemoryTransaction> {
     if (record === undefined) return;
     this.#records.write(open, name, undefined);
     if (record.place !== null) this.#places.write(open, placeName(record.place), undefined);
+  }
+
+  async record(tx: MemoryTransaction, group: string, messageId: string): Promise<Recorded> {
+    const open = this.#database.opened(tx);
+    const name = messageLock(group, messageId);
+    await this.#database.locks.take(open, name);
+    const known = this.#records.read(open, name);
+    if (known !== undefined) return { first: false, result: known.result };
+    this.#add(open, name, null);
+    return { first: true };
+  }
+
+  async keepResult(tx: MemoryTransaction, group: string, messageId: string, result: string): Promise<void> {
+    const open = this.#database.opened(tx);
+    const name = messageLock(group, messageId);
+    await this.#database.locks.take(open, name);
+    const record = this.#records.read(open, name);
+    if (record !== undefined) this.#records.write(open, name, { ...record, result });
+  }
+
+  async forget(olderThanMs: number, limit: number): Promise<number> {
+    const before = this.#database.now() - olderThanMs;
+    const old = [...this.#records.entries(null)]
+      .map(([, record]) => record)
+      .filter(({ place, claimedAt }) => place === null && claimedAt <= before)
+      .sort((a, b) => a.claimedAt - b.claimedAt)
+      .slice(0, limit);
+    for (const { name } of old) this.#records.writeCommitted(name, undefined);
+    return old.length;
   }
 
   async fold(olderThanMs: number, limit: number): Promise<number> {
@@ -83,9 +113,9 @@ export class MemoryInbox implements InboxStore<MemoryTransaction> {
     return null;
   }
 
-  #record(open: OpenTransaction, record: InboxRecord): void {
-    this.#records.write(open, record.name, record);
-    if (record.place !== null) this.#places.write(open, placeName(record.place), record.name);
+  #add(open: OpenTransaction, name: string, place: Place | null): void {
+    this.#records.write(open, name, { name, place, claimedAt: this.#database.now(), result: null });
+    if (place !== null) this.#places.write(open, placeName(place), name);
   }
 
   #foldOne({ name, place }: InboxRecord): void {
