@@ -3,6 +3,7 @@ import type { ClientBase, Pool } from "pg";
 import { checkedOut } from "./checked-out.ts";
 import { commit } from "./commit.ts";
 import { isConnectionError, unavailable } from "./driver-error.ts";
+import { transactionHandle } from "./transaction-handle.ts";
 
 declare const inTransactionBrand: unique symbol;
 
@@ -24,7 +25,7 @@ export function pgTransaction(client: ClientBase): PgTransaction {
 
 /**
  * Runs `work` in a transaction on a connection of `pool`, at READ COMMITTED: committed when it resolves, rolled back
- * when it rejects (with its own error, unchanged).
+ * when it rejects (with its own error, unchanged). What uses `tx` after that gets `NOT_IN_TRANSACTION`.
  *
  * @throws WaybillError `STORAGE_UNAVAILABLE` when no connection can be had or it was lost before COMMIT: nothing
  * happened. `COMMIT_UNKNOWN` when it was lost during COMMIT: the effects may or may not exist.
@@ -32,17 +33,20 @@ export function pgTransaction(client: ClientBase): PgTransaction {
 export async function inTransaction<T>(pool: Pool, work: (tx: PgTransaction) => Promise<T>): Promise<T> {
   return checkedOut(pool, async (client, broken) => {
     await begin(client);
-    const tx = pgTransaction(client);
+    const handle = transactionHandle(client);
+    const tx = pgTransaction(handle.client);
     const actions = new Set<() => void>();
-    committing.set(client, actions);
+    committing.set(tx, actions);
     let result: T;
     try {
       result = await work(tx);
     } catch (error) {
+      handle.end();
       await rollback(client);
       throw error;
     } finally {
-      committing.delete(client);
+      committing.delete(tx);
+      handle.end();
     }
     await commit(client, broken());
     for (const action of actions) action();
@@ -68,7 +72,7 @@ export function assertPgTransaction(client: ClientBase): asserts client is PgTra
 const NOT_OPEN = {
   I: "The client has no open transaction: await client.query('begin') first, or use inTransaction(pool, …).",
   E: "The client's transaction has failed and can only be rolled back.",
-  none: "This is no pg client with an open transaction (pools are not): use inTransaction(pool, …), or pgTransaction(client) with pg 8.17 or newer.",
+  none: "This is no pg client with an open transaction (pools are not, and one of inTransaction that has ended is not): use inTransaction(pool, …), or pgTransaction(client) with pg 8.17 or newer.",
 } as const;
 
 function statusOf(
