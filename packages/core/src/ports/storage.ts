@@ -4,21 +4,24 @@ import type { JobStore } from "./job-store.ts";
 import type { OutboxStore } from "./outbox-store.ts";
 import type { ParkedStore } from "./parked-store.ts";
 import type { RelayStore } from "./relay-store.ts";
+import type { SqlTransaction } from "./sql-transaction.ts";
 import type { StorageSettings } from "./storage-settings.ts";
 
 /**
  * The port to the user's database. It owns transactions and hands out the parts. All methods that take a `tx` work
  * inside that transaction and nowhere else; all others are transactions of their own.
  *
- * Methods throw `STORAGE_UNAVAILABLE` (retryable) when the database cannot be reached and `STORAGE_FAILED` when it
- * refused a statement, the driver's error as `cause`.
+ * Methods throw `STORAGE_UNAVAILABLE` (retryable) when the database cannot be reached, `TRANSACTION_CONFLICT` when the
+ * whole transaction has to be run again, and `STORAGE_FAILED` when it refused a statement, the driver's error as `cause`.
+ *
+ * `Tx` is the kind of transaction that the storage begins. What records something takes other libraries' ones too.
  */
 export interface Storage<Tx> extends AsyncDisposable {
   readonly name: string;
-  readonly outbox: OutboxStore<Tx>;
+  readonly outbox: OutboxStore<Tx | SqlTransaction>;
   readonly relay: RelayStore;
   readonly parked: ParkedStore<Tx>;
-  readonly inbox: InboxStore<Tx>;
+  readonly inbox: InboxStore<Tx | SqlTransaction>;
   readonly deadLetters: DeadLetterStore<Tx>;
   readonly jobs: JobStore;
   /**
@@ -38,6 +41,6 @@ export interface Storage<Tx> extends AsyncDisposable {
    * @throws WaybillError `COMMIT_UNKNOWN` when the connection was lost during COMMIT: the effects may or may not exist.
    */
   transaction<T>(work: (tx: Tx) => Promise<T>, options?: { readonly signal?: AbortSignal }): Promise<T>;
-  /** Runs `work` in a savepoint of `tx`: when it rejects, its effects are undone and `tx` remains usable. */
+  /** Runs `work` in a savepoint of `tx`: when it rejects, its effects are undone and `tx` remains usable. Also of other libraries' transactions. */
   savepoint<T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T>;
 }

@@ -3,6 +3,8 @@ import { describeError } from "../errors/describe-error.ts";
 import { WaybillError } from "../errors/waybill-error.ts";
 import { createDoorbell } from "../outbox/doorbell.ts";
 import { createOutbox, type Outbox } from "../outbox/create-outbox.ts";
+import { createIdempotent, type Idempotent } from "../inbox/create-idempotent.ts";
+import { createInbox, type Inbox } from "../inbox/create-inbox.ts";
 import { parseOptions } from "../options/parse-options.ts";
 import type { Broker, BrokerHealth } from "../ports/broker.ts";
 import type { EventListener } from "../ports/events.ts";
@@ -10,10 +12,15 @@ import { consumerJobs, relayJobs, retentionJobs } from "../recovery/recovery-job
 import { createPublisher, type Publisher } from "../publisher/create-publisher.ts";
 import { createRelay, type Relay, type RelayStatus } from "../relay/create-relay.ts";
 import type { PublisherOptions } from "../publisher/publisher-options.ts";
+import type { SqlTransaction } from "../ports/sql-transaction.ts";
 import type { StorageSettings } from "../ports/storage-settings.ts";
+import type { Storage } from "../ports/storage.ts";
 import { createScheduler, type Job, type Scheduler } from "../scheduler/create-scheduler.ts";
 import { guarded, reportToConsole } from "../system/report-to-console.ts";
 import { systemClock } from "../system/system-clock.ts";
+import { AmbientTransaction } from "../transaction/ambient-transaction.ts";
+import { ambientStorage } from "../transaction/ambient-storage.ts";
+import { createTransactions, type Transactions } from "../transaction/create-transactions.ts";
 import { waybillOptionsSchema, type WaybillOptions } from "./waybill-options.ts";
 
 /** How a process fares, for a health endpoint. */
@@ -35,8 +42,16 @@ export interface StartOptions {
   readonly consumers?: boolean;
 }
 
-/** The front of Waybill in one service: a thin cover over outbox, relay, consumers and scheduler. */
-export interface Waybill<Tx> extends Pick<Outbox<Tx>, "send" | "sendMany">, AsyncDisposable {
+/**
+ * The front of Waybill in one service: a thin cover over outbox, inbox, relay, consumers and scheduler. `Tx` is the
+ * transaction that it hands out; `send` and `inbox.once` take those of other libraries too.
+ */
+export interface Waybill<Tx>
+  extends Pick<Outbox<Tx | SqlTransaction>, "send" | "sendMany">, Transactions<Tx>, AsyncDisposable {
+  /** Records that a message was applied, in your transaction. */
+  readonly inbox: Inbox<Tx>;
+  /** Makes functions and methods that anything may call any number of times: each message has its effects once. */
+  readonly idempotent: Idempotent;
   /**
    * Publishes past the outbox, in the classes `confirmed` and `rapid`; see `Publisher` for what they do not promise.
    *
@@ -67,11 +82,19 @@ export function createWaybill<Tx>(options: WaybillOptions<Tx>): Waybill<Tx> {
 }
 
 class WaybillService<Tx> implements Waybill<Tx> {
-  readonly send: Outbox<Tx>["send"];
-  readonly sendMany: Outbox<Tx>["sendMany"];
+  readonly send: Outbox<Tx | SqlTransaction>["send"];
+  readonly sendMany: Outbox<Tx | SqlTransaction>["sendMany"];
+  readonly inbox: Inbox<Tx>;
+  readonly idempotent: Idempotent;
+  readonly runInTransaction: Transactions<Tx>["runInTransaction"];
+  readonly withTransaction: Transactions<Tx>["withTransaction"];
+  readonly currentTransaction: Transactions<Tx>["currentTransaction"];
+  readonly transactional: Transactions<Tx>["transactional"];
   readonly #options: WaybillOptions<Tx>;
+  /** For consumers: what handlers call finds their transaction. */
+  readonly #storage: Storage<Tx>;
   readonly #emit: EventListener;
-  readonly #outbox: Outbox<Tx>;
+  readonly #outbox: Outbox<Tx | SqlTransaction>;
   readonly #bell;
   readonly #consumers = new Map<string, Consumer<Tx>>();
   #state: "new" | "started" | "stopped" = "new";
@@ -82,7 +105,17 @@ class WaybillService<Tx> implements Waybill<Tx> {
   #cleanups: (() => Promise<void> | void)[] = [];
 
   constructor(options: WaybillOptions<Tx>) {
+    const { storage } = options;
+    const ambient = new AmbientTransaction<Tx>();
+    const transactions = createTransactions(storage, ambient);
     this.#options = options;
+    this.#storage = ambientStorage(storage, ambient);
+    this.inbox = createInbox({ storage });
+    this.idempotent = createIdempotent<Tx>(storage.inbox, transactions);
+    this.runInTransaction = transactions.runInTransaction;
+    this.withTransaction = transactions.withTransaction;
+    this.currentTransaction = transactions.currentTransaction;
+    this.transactional = transactions.transactional;
     this.#emit = guarded(options.onEvent ?? reportToConsole);
     this.#bell = createDoorbell(options.storage.outbox, options.clock ?? systemClock);
     this.#outbox = createOutbox({ ...options, afterCommit: () => this.#bell.ring() });
@@ -94,11 +127,11 @@ class WaybillService<Tx> implements Waybill<Tx> {
   consumer(group: string): Consumer<Tx> {
     const known = this.#consumers.get(group);
     if (known !== undefined) return known;
-    const { source, storage, clock, random, consumer } = this.#options;
-    const made = createConsumer({
+    const { source, clock, random, consumer } = this.#options;
+    const made = createConsumer<Tx>({
       group,
       source,
-      storage,
+      storage: this.#storage,
       broker: this.#broker(),
       outbox: this.#outbox,
       onEvent: this.#emit,

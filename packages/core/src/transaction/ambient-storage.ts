@@ -1,0 +1,20 @@
+import type { Storage } from "../ports/storage.ts";
+import type { AmbientTransaction } from "./ambient-transaction.ts";
+
+/** The same storage, whose transactions and savepoints are the ambient transaction of the work they run. */
+export function ambientStorage<Tx>(storage: Storage<Tx>, ambient: AmbientTransaction<Tx>): Storage<Tx> {
+  return {
+    name: storage.name,
+    outbox: storage.outbox,
+    relay: storage.relay,
+    parked: storage.parked,
+    inbox: storage.inbox,
+    deadLetters: storage.deadLetters,
+    jobs: storage.jobs,
+    check: (source) => storage.check(source),
+    transaction: (work, options) =>
+      storage.transaction((tx) => ambient.run(tx, () => work(tx), options?.signal), options),
+    savepoint: (tx, work) => storage.savepoint(tx, (inner) => ambient.run(inner, () => work(inner))),
+    [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
+  };
+}
