@@ -80,6 +80,7 @@ test.each([
     const stopping = stoppingPool({ connectionString: database.url });
     onTestFinished(() => stopping.pool.end());
     const stop = stopping.stopBefore(new RegExp(`${statement}${leaf}\\b`));
+    onTestFinished(stop.go);
     const purging = postgresStorage({ pool: stopping.pool }).outbox.purge(0);
     await stop.reached;
     const inserting = insertLate(late);
