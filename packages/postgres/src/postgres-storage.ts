@@ -1,4 +1,4 @@
-import { WaybillError, type Storage } from "@waybill/core";
+import { WaybillError, type SqlTransaction, type Storage } from "@waybill/core";
 import { DEFAULT_SCHEMA, quotedIdentifier } from "@waybill/migrations";
 import type { Knex } from "knex";
 import type { Pool } from "pg";
@@ -10,7 +10,6 @@ import { withForeign } from "./connection/foreign-database.ts";
 import { knexDatabase } from "./connection/knex-database.ts";
 import type { PgTransaction } from "./connection/pg-transaction.ts";
 import { poolDatabase } from "./connection/pool-database.ts";
-import type { SqlTransaction } from "./connection/sql-transaction.ts";
 import { PostgresDeadLetters } from "./dead-letters/postgres-dead-letters.ts";
 import { PostgresInbox } from "./inbox/postgres-inbox.ts";
 import { PostgresJobs } from "./jobs/postgres-jobs.ts";
@@ -58,11 +57,11 @@ const optionsSchema = z.strictObject({
  *
  * @throws WaybillError `OPTIONS_INVALID`. Whether the database fits is what `check` answers.
  */
-export function postgresStorage(options: KnexStorageOptions): Storage<Knex.Transaction, SqlTransaction>;
-export function postgresStorage(options: PoolStorageOptions): Storage<PgTransaction, SqlTransaction>;
+export function postgresStorage(options: KnexStorageOptions): Storage<Knex.Transaction>;
+export function postgresStorage(options: PoolStorageOptions): Storage<PgTransaction>;
 export function postgresStorage(
   options: KnexStorageOptions | PoolStorageOptions,
-): Storage<Knex.Transaction, SqlTransaction> | Storage<PgTransaction, SqlTransaction> {
+): Storage<Knex.Transaction> | Storage<PgTransaction> {
   const parsed = optionsSchema.safeParse(options);
   if (!parsed.success) throw invalid(z.prettifyError(parsed.error), parsed.error);
   const { knex, pool, schema, prepare } = parsed.data;
@@ -71,14 +70,19 @@ export function postgresStorage(
   throw invalid("give either knex or pool");
 }
 
-function storageOn<Tx>(own: Database<Tx>, schema: string): Storage<Tx, SqlTransaction> {
+function storageOn<Tx>(own: Database<Tx>, schema: string): Storage<Tx> {
   try {
     quotedIdentifier(schema);
   } catch (error) {
     throw invalid(`schema: ${error instanceof Error ? error.message : String(error)}`, error);
   }
   const database = withForeign(own);
-  const parts: Parts<Tx | SqlTransaction> = { database, schema, sql: allStatements(schema), floors: new Floors() };
+  const parts: Parts<Tx | SqlTransaction> = {
+    database,
+    schema,
+    sql: allStatements(schema),
+    floors: new Floors(),
+  };
   const outbox = new PostgresOutbox(parts);
   return {
     name: database.name,
@@ -96,7 +100,8 @@ function storageOn<Tx>(own: Database<Tx>, schema: string): Storage<Tx, SqlTransa
       }),
     transaction: (work, { signal } = {}) => own.transaction(work, signal),
     // In a foreign transaction the savepoint is one of the same kind.
-    savepoint: (tx, work) => database.savepoint(tx, work as (inner: Tx | SqlTransaction) => ReturnType<typeof work>),
+    savepoint: (tx, work) =>
+      database.savepoint(tx, work as (inner: Tx | SqlTransaction) => ReturnType<typeof work>),
     [Symbol.asyncDispose]: () => outbox.dispose(),
   };
 }

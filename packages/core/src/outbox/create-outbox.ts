@@ -10,6 +10,7 @@ import { parseOptions } from "../options/parse-options.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { NewMessage } from "../ports/outbox-store.ts";
 import type { Random } from "../ports/random.ts";
+import type { SqlTransaction } from "../ports/sql-transaction.ts";
 import type { StorageSettings } from "../ports/storage-settings.ts";
 import type { Storage } from "../ports/storage.ts";
 import { systemClock } from "../system/system-clock.ts";
@@ -55,13 +56,13 @@ export interface OutboxParts<Tx> {
 }
 
 /** Makes the producer side of a source. */
-export function createOutbox<Tx>(parts: OutboxParts<Tx>): Outbox<Tx> {
+export function createOutbox<Tx>(parts: OutboxParts<Tx>): Outbox<Tx | SqlTransaction> {
   const { source, storage, afterCommit, clock = systemClock, random = systemRandom } = parts;
   const store = storage.outbox;
   const nextId = messageIds(clock, random);
 
   async function record<T extends Topic>(
-    tx: Tx,
+    tx: Tx | SqlTransaction,
     topic: T,
     payloads: readonly PayloadOf<T>[],
     given: SendOptions | undefined,
@@ -97,7 +98,7 @@ export function createOutbox<Tx>(parts: OutboxParts<Tx>): Outbox<Tx> {
     return messages.map(({ id }) => ({ id }));
   }
 
-  function sender(cause: Envelope | null): Pick<Outbox<Tx>, "send" | "sendMany"> {
+  function sender(cause: Envelope | null): Pick<Outbox<Tx | SqlTransaction>, "send" | "sendMany"> {
     return {
       async send(tx, topic, payload, options) {
         const [sent] = await record(tx, topic, [payload], options, cause);

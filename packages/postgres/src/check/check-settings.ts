@@ -1,6 +1,6 @@
 import { WaybillError, type StorageSettings } from "@waybill/core";
 import { ALL_MIGRATIONS } from "@waybill/migrations";
-import { run, type Connection } from "../connection/run.ts";
+import { run, type Connection, type SqlConnection } from "../connection/run.ts";
 import type { AllStatements } from "../sql/all-statements.ts";
 import { present } from "../text.ts";
 
@@ -13,7 +13,7 @@ const MIGRATE = "run: npx waybill migrate up";
  * @throws WaybillError `MIGRATIONS_MISSING`, `MIGRATIONS_OUTDATED`, `SOURCE_MISMATCH`
  */
 export async function checkSettings(
-  connection: Connection,
+  connection: Connection | SqlConnection,
   sql: AllStatements,
   source: string | null,
 ): Promise<StorageSettings> {

@@ -1,6 +1,8 @@
+import type { SqlTransaction } from "@waybill/core";
 import type { ClientBase, CustomTypesConfig } from "pg";
 import { statement as named, type Statement } from "../sql/statement.ts";
 import { statementError } from "./driver-error.ts";
+import { runInSql } from "./sql-transaction.ts";
 
 /** A row as the server wrote it: every column as text. The user's own type parsers have no say. */
 export type Row = readonly (string | null)[];
@@ -20,6 +22,11 @@ export interface Connection {
   readonly strict: boolean;
 }
 
+/** An open transaction of another library, in which statements run its way. */
+export interface SqlConnection {
+  readonly sql: SqlTransaction;
+}
+
 const BEGIN = named("begin isolation level read committed");
 const COMMIT = named("commit");
 const ROLLBACK = named("rollback");
@@ -29,13 +36,15 @@ const AS_TEXT: CustomTypesConfig = { getTypeParser: () => (text: string) => text
 /**
  * Runs one of Waybill's own statements.
  *
- * @throws WaybillError `STORAGE_UNAVAILABLE`, `MIGRATIONS_MISSING` or `STORAGE_FAILED`, the driver's error as cause
+ * @throws WaybillError `STORAGE_UNAVAILABLE`, `TRANSACTION_CONFLICT`, `MIGRATIONS_MISSING` or `STORAGE_FAILED`, the
+ * driver's error as cause
  */
 export async function run(
-  connection: Connection,
+  connection: Connection | SqlConnection,
   statement: Statement,
   values: readonly Value[],
 ): Promise<readonly Row[]> {
+  if ("sql" in connection) return runInSql(connection.sql, statement, values);
   if (!connection.strict || connection.client.getTransactionStatus() !== "I")
     return runHere(connection, statement, values);
   await runHere(connection, BEGIN, []);

@@ -45,7 +45,7 @@ order by m.place`;
 
 /** In one order everywhere, so that two senders cannot wait for each other. */
 function lockKeys(schema: string): string {
-  return `select pg_advisory_xact_lock(k.lock)
+  return `select pg_advisory_xact_lock(k.lock)::text
 from (
   select distinct ${schema}.key_lock('outbox', m.topic, m.key) as lock
   from unnest($1::text[], $2::text[]) as m(topic, key)
