@@ -68,7 +68,7 @@ export interface ConsumerParts<Tx> {
   readonly storage: Storage<Tx>;
   readonly broker: Broker;
   /** Sends what handlers send. */
-  readonly outbox: Outbox<Tx>;
+  readonly outbox: Outbox<NoInfer<Tx>>;
   readonly options?: ConsumerOptions;
   readonly onEvent?: EventListener;
   readonly clock?: Clock;
