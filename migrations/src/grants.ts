@@ -54,7 +54,8 @@ function workerGrants(schema: string, role: string): string[] {
     `grant select, insert on ${schema}.relay_progress to ${role}`,
     `grant select, truncate on ${progress.join(", ")} to ${role}`,
     `grant usage, select on sequence ${schema}.relay_progress_id to ${role}`,
-    `grant select, insert, update, delete on ${schema}.parked, ${schema}.inbox_stream, ${schema}.inbox, ${schema}.job to ${role}`,
-    `grant select, insert on ${schema}.dead_letter to ${role}`,
+    `grant select, insert, update, delete on ${schema}.parked, ${schema}.inbox_stream, ${schema}.inbox, ${schema}.inbox_redelivery, ${schema}.job to ${role}`,
+    `grant select, insert, update on ${schema}.dead_letter to ${role}`,
+    `grant select, insert on ${schema}.dead_letter_audit to ${role}`,
   ];
 }

@@ -33,6 +33,7 @@ export const parked: Migration = {
   error text,
   expires_at timestamptz(3),
   parked_at timestamptz(3) not null default clock_timestamp(),
+  delivery integer not null default 0,
   constraint parked_message unique (consumer_group, message_id)
 )`,
     `create index parked_due on ${schema}.parked (consumer_group, due_at)`,
@@ -107,13 +108,19 @@ end
 $body$`;
 }
 
+/** What goes has run or was published, and so a retried dead letter has recovered; if it died again, that follows. */
 function remove(schema: string): string {
   return `create function ${schema}.parked_remove(parked_id bigint) returns void language plpgsql volatile as $body$
 declare
   gone record;
 begin
   delete from ${schema}.parked p where p.id = parked_id
-  returning p.consumer_group, p.topic, p.key, p.ordering into gone;
+  returning p.consumer_group, p.topic, p.key, p.ordering, p.message_id, p.delivery into gone;
+  if gone.delivery > 0 then
+    update ${schema}.dead_letter d set state = 'recovered'
+    where d.consumer_group = gone.consumer_group and d.message_id = gone.message_id
+      and d.delivery = gone.delivery and d.state = 'retrying';
+  end if;
   if gone.ordering = 'blocking' and gone.key is not null then
     perform ${schema}.parked_promote(gone.consumer_group, gone.topic, gone.key);
   end if;

@@ -1,8 +1,11 @@
 import { describe, onTestFinished } from "vitest";
+import { claimAgainCases } from "./claim-again-cases.ts";
 import { claimCases } from "./claim-cases.ts";
 import { claimOrderCases } from "./claim-order-cases.ts";
+import { deadLetterActCases } from "./dead-letter-act-cases.ts";
 import { deadLetterCases } from "./dead-letter-cases.ts";
 import { foldCases } from "./fold-cases.ts";
+import { giveUpCases } from "./give-up-cases.ts";
 import { jobCases } from "./job-cases.ts";
 import { leaseCases } from "./lease-cases.ts";
 import { outboxCases } from "./outbox-cases.ts";
@@ -28,9 +31,12 @@ const themes = {
   "parked order": parkedOrderCases,
   claim: claimCases,
   "claim order": claimOrderCases,
+  "claims of retried messages": claimAgainCases,
   record: recordCases,
   fold: foldCases,
   "dead letters": deadLetterCases,
+  "acts on dead letters": deadLetterActCases,
+  "give-ups": giveUpCases,
   jobs: jobCases,
 } satisfies Record<string, <Tx>(suite: StorageSuite<Tx>) => void>;
 

@@ -71,9 +71,13 @@ export function newDeadLetter(change: Partial<NewDeadLetter> = {}): NewDeadLette
   return {
     group: "billing",
     envelope: newEnvelope(),
+    order: "blocking",
     attempts: 12,
     reason: "Error",
     error: "Error: it failed\n    at handler",
+    fingerprint: "0123456789ab",
+    failingSince: null,
+    answered: false,
     ...change,
   };
 }

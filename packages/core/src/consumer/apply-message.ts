@@ -28,8 +28,8 @@ export async function applyMessage<Tx>(
   const registration = registrations.get(envelope.topic);
   const application: Application<Tx> = { tx, work, envelope, registration, parts, deadline };
   const ordered = envelope.key !== null && registration?.topic.order !== "parking";
-  const parkedId = work.parked?.parkedId ?? null;
-  const claim = await storage.inbox.claim(tx, { group, envelope, ordered, parkedId });
+  const { parkedId, delivery } = work.parked ?? { parkedId: null, delivery: 0 };
+  const claim = await storage.inbox.claim(tx, { group, envelope, ordered, parkedId, delivery });
   if (claim === "duplicate" || claim === "parked") {
     if (claim === "duplicate" && parkedId !== null) await storage.parked.remove(tx, parkedId);
     return { type: "message.duplicate", level: "debug", group, message: envelope };

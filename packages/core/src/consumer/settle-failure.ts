@@ -1,4 +1,6 @@
-import { describeError, errorWithStack } from "../errors/describe-error.ts";
+import { deadLetterOf } from "../dead-letters/dead-letter-of.ts";
+import { describeError } from "../errors/describe-error.ts";
+import { errorWithStack, revivedError } from "../errors/recorded-error.ts";
 import type { Parked, ParkedReason, ParkedStage } from "../ports/parked-store.ts";
 import { exponential } from "../retry/retry-policy.ts";
 import type { Application, Applied } from "./application.ts";
@@ -21,7 +23,7 @@ export type Failure = Decision & { readonly failed: number };
 
 /** What is to be compensated, from the row that waits for another try of its compensation. */
 export function failureToCompensate(parked: Parked): Failure {
-  const error = new Error(parked.error?.split(COMPENSATION_FAILED)[0] ?? "the message finally failed");
+  const error = revivedError(parked.error?.split(COMPENSATION_FAILED)[0] ?? "the message finally failed");
   return { kind: "give-up", reason: "attempts used up", error, failed: parked.attempts };
 }
 
@@ -57,15 +59,25 @@ async function giveUp<Tx>(
   const { tx, work, envelope, registration, parts } = application;
   const { group, storage } = parts;
   const { reason, failed: attempts } = failure;
+  // The effects of a retried message that fails are undone, and so what answered its first death still holds.
+  const answered =
+    work.parked !== null &&
+    work.parked.delivery > 0 &&
+    (await storage.deadLetters.wasAnswered(tx, group, envelope.id));
   const compensable =
-    registration !== undefined && registration.compensate !== null && reason !== "PAYLOAD_UNREADABLE";
+    registration !== undefined &&
+    registration.compensate !== null &&
+    reason !== "PAYLOAD_UNREADABLE" &&
+    !answered;
   if (compensable) {
     const waiting = await compensate(application, failure.error);
     if (waiting !== null) return waiting;
   }
   if (work.parked !== null) await storage.parked.remove(tx, work.parked.parkedId);
-  const error = errorWithStack(failure.error);
-  await storage.deadLetters.bury(tx, { group, envelope, attempts, reason, error });
+  const order = registration?.topic.order ?? work.parked?.order ?? "blocking";
+  const failingSince = work.parked?.parkedAt ?? null;
+  const failed = { group, envelope, order, attempts, reason, failingSince, answered: compensable };
+  await storage.deadLetters.bury(tx, deadLetterOf(failed, failure.error));
   return {
     type: "message.dead",
     level: compensable ? "info" : "error",
@@ -102,7 +114,7 @@ function compensateLater<Tx>(application: Application<Tx>, error: Error, thrown:
     reason: "retry",
     attempts,
     dueInMs: COMPENSATION_RETRY.delayMs(attempts, application.parts.random.fraction()) ?? 0,
-    error: `${describeError(error)}${COMPENSATION_FAILED}${describeError(thrown)}`,
+    error: `${errorWithStack(error)}${COMPENSATION_FAILED}${describeError(thrown)}`,
   });
 }
 
@@ -152,7 +164,7 @@ async function waitAgain<Tx>(application: Application<Tx>, wait: Wait): Promise<
   const { tx, work, envelope, registration, parts } = application;
   const { group, storage } = parts;
   const { stage, reason, attempts, dueInMs, error } = wait;
-  await storage.inbox.unclaim(tx, group, envelope.id);
+  await storage.inbox.unclaim(tx, group, envelope.id, work.parked?.delivery);
   if (work.parked === null) {
     const order = registration?.topic.order ?? "blocking";
     const due = { inMs: dueInMs };

@@ -23,6 +23,11 @@ export interface ClaimRequest {
   readonly ordered: boolean;
   /** The parked row that is being run now, which is no reason to wait. */
   readonly parkedId: number | null;
+  /**
+   * Default 0, the normal delivery. A retried dead letter is claimed under (group, message, number) alone: that the
+   * group has applied the message before, or knows its position, does not matter then.
+   */
+  readonly delivery?: number;
 }
 
 /** What the inbox answers when a message is recorded by its id alone. */
@@ -36,7 +41,7 @@ export interface InboxStore<Tx> {
   /** Records that the group applies this message in `tx`. Concurrent claims of one message wait for each other. */
   claim(tx: Tx, request: ClaimRequest): Promise<Claim>;
   /** Takes a claim back within its transaction, because the message was not applied but parked. */
-  unclaim(tx: Tx, group: string, messageId: string): Promise<void>;
+  unclaim(tx: Tx, group: string, messageId: string, delivery?: number): Promise<void>;
   /**
    * Records by its id alone, any text, that the group applies a message in `tx`. Concurrent records of one message wait
    * for each other. The record is the same as that of a claim with this id, but says nothing about positions.

@@ -52,6 +52,8 @@ export interface Parked {
   readonly expiresAt: number | null;
   /** When it was parked first, milliseconds since the epoch. */
   readonly parkedAt: number;
+  /** 0 for the normal delivery; 1, 2, … for a dead letter that is retried, under which the inbox claims it. */
+  readonly delivery: number;
 }
 
 /** Messages that wait outside the hot path: in the group's own order per key, unique per (group, message). */
@@ -71,7 +73,7 @@ export interface ParkedStore<Tx> {
    * process) until `tx` ends. Answers `null` when nothing is due.
    */
   takeDue(tx: Tx, group: string): Promise<Parked | null>;
-  /** It ran, or became a dead letter. */
+  /** It ran: a retried dead letter has recovered. If it died again, `bury` follows in the same transaction. */
   remove(tx: Tx, parkedId: number): Promise<void>;
   /** It failed once more, and waits again at its old place of its key. */
   again(

@@ -1,4 +1,5 @@
 import type { Consumer } from "../consumer/create-consumer.ts";
+import { runGiveUps, type GiveUpParts } from "../dead-letters/run-give-ups.ts";
 import type { Storage } from "../ports/storage.ts";
 import type { Relay, RelayStatus } from "../relay/create-relay.ts";
 import type { Job } from "../scheduler/create-scheduler.ts";
@@ -75,6 +76,18 @@ export function consumerJobs<Tx>(consumer: Consumer<Tx>): readonly Job[] {
       // Short, so that a killed runner delays nobody: two at once would only take turns at the locked rows.
       leaseMs: 5_000,
       run: async () => `${await consumer.runParked()} run`,
+    },
+  ];
+}
+
+/** Answers the dead messages of a topic that were never published, in a process that registered how. */
+export function giveUpJobs<Tx>(parts: GiveUpParts<Tx>): readonly Job[] {
+  return [
+    {
+      name: `run-give-ups:${parts.registration.topic.name}`,
+      schedule: EVERY_SECOND,
+      leaseMs: 5_000,
+      run: async () => `${await runGiveUps(parts)} tried`,
     },
   ];
 }

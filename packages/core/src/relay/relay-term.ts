@@ -18,6 +18,7 @@ import {
   parkDelayed,
   parkForRetry,
   retryDelayMs,
+  type Lived,
   type SettleRules,
 } from "./settle.ts";
 
@@ -199,13 +200,13 @@ class PublishingTerm implements RelayTerm {
       return NOTHING_LEFT;
     const expiry = new Map(chunk.rows.map((row) => [row.envelope.id, row.expiresAt]));
     const park = delayed.map((row) => parkDelayed(row, rules));
-    const dead = expired.map((row) => buryExpired(row.envelope, row.expiresAt ?? 0, 0));
+    const dead = expired.map((row) => buryExpired(row.envelope, row.expiresAt ?? 0, UNPARKED, rules));
     for (const refusal of outcome.refused) {
       const delayMs = retryDelayMs(refusal, 1, rules);
       if (delayMs !== null)
         park.push(parkForRetry(refusal, delayMs, expiry.get(refusal.envelope.id) ?? null, rules));
       else {
-        dead.push(buryRefused(refusal, 1));
+        dead.push(buryRefused(refusal, { ...UNPARKED, attempts: 1 }, rules));
         park.push(...announceVoid(refusal.envelope, "rejected", rules));
       }
     }
@@ -218,6 +219,9 @@ class PublishingTerm implements RelayTerm {
 }
 
 const NOTHING_LEFT: Pick<RelayStep, "park" | "dead"> = { park: [], dead: [] };
+
+/** A message straight from the outbox. */
+const UNPARKED: Lived = { attempts: 0, parkedAt: null };
 
 /** After this many rows a term looks up from the outbox: parked messages may be due. */
 const SETTLED_PER_CALL_MAX = 20_000;

@@ -91,7 +91,7 @@ function settle(
   outcome: PublishOutcome,
   change: { park: RelayStep["park"][number][]; parked: ParkedChange[] },
 ): void {
-  const { parkedId, envelope } = message;
+  const { parkedId, envelope, parkedAt } = message;
   const refusal = outcome.refused.find((one) => one.envelope === envelope);
   if (refusal === undefined) {
     if (!outcome.behind.includes(envelope)) change.parked.push({ kind: "published", parkedId });
@@ -108,7 +108,11 @@ function settle(
     change.parked.push({ kind: "again", parkedId, attempts, dueInMs, error: describeError(refusal.error) });
     return;
   }
-  change.parked.push({ kind: "dead", parkedId, letter: buryRefused(refusal, attempts) });
+  change.parked.push({
+    kind: "dead",
+    parkedId,
+    letter: buryRefused(refusal, { attempts, parkedAt }, term.rules),
+  });
   change.park.push(...announceVoid(envelope, "rejected", term.rules));
 }
 
@@ -117,11 +121,11 @@ function giveUpExpired(
   message: Parked,
   change: { park: RelayStep["park"][number][]; parked: ParkedChange[] },
 ): void {
-  const { envelope, parkedId, attempts } = message;
+  const { envelope, parkedId } = message;
   change.parked.push({
     kind: "dead",
     parkedId,
-    letter: buryExpired(envelope, message.expiresAt ?? 0, attempts),
+    letter: buryExpired(envelope, message.expiresAt ?? 0, message, term.rules),
   });
   change.park.push(...announceVoid(envelope, "expired", term.rules));
 }

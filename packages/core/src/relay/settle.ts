@@ -1,5 +1,7 @@
-import { describeError, errorWithStack } from "../errors/describe-error.ts";
-import type { Envelope } from "../message/envelope.ts";
+import { crc32 } from "node:zlib";
+import { deadLetterOf } from "../dead-letters/dead-letter-of.ts";
+import { describeError } from "../errors/describe-error.ts";
+import type { Envelope, Position } from "../message/envelope.ts";
 import { SYSTEM_HEADERS } from "../message/wire.ts";
 import type { NewDeadLetter } from "../ports/dead-letter-store.ts";
 import type { OutboxRow } from "../ports/outbox-store.ts";
@@ -61,7 +63,7 @@ export function announceVoid(
   if (envelope.position === null) return [];
   const empty: Envelope = {
     ...envelope,
-    id: voidId(envelope.id),
+    id: voidId(envelope.id, envelope.position),
     key: null,
     headers: { [SYSTEM_HEADERS.void]: why },
     payload: new Uint8Array(),
@@ -70,20 +72,38 @@ export function announceVoid(
 }
 
 /** A message that is given up because the broker will never take it. */
-export function buryRefused(refusal: Refusal, attempts: number): NewDeadLetter {
-  return {
-    group: OUTGOING,
-    envelope: refusal.envelope,
-    attempts,
-    reason: refusal.error.code,
-    error: errorWithStack(refusal.error),
-  };
+export function buryRefused(refusal: Refusal, lived: Lived, rules: SettleRules): NewDeadLetter {
+  const { envelope, error } = refusal;
+  return deadLetterOf({ ...outgoing(envelope, lived, rules), reason: error.code }, error);
 }
 
 /** A message that is given up because its time has passed. */
-export function buryExpired(envelope: Envelope, expiresAt: number, attempts: number): NewDeadLetter {
-  const error = `not published before ${new Date(expiresAt).toISOString()}`;
-  return { group: OUTGOING, envelope, attempts, reason: "expired", error };
+export function buryExpired(
+  envelope: Envelope,
+  expiresAt: number,
+  lived: Lived,
+  rules: SettleRules,
+): NewDeadLetter {
+  const error = new Error(`not published before ${new Date(expiresAt).toISOString()}`);
+  error.name = "Expired";
+  error.stack = `${error.name}: ${error.message}`;
+  return deadLetterOf({ ...outgoing(envelope, lived, rules), reason: "expired" }, error);
+}
+
+/** What an outgoing message has been through. */
+export interface Lived {
+  readonly attempts: number;
+  /** When it was parked first, milliseconds since the epoch; `null` when it never was. */
+  readonly parkedAt: number | null;
+}
+
+function outgoing(
+  envelope: Envelope,
+  { attempts, parkedAt }: Lived,
+  rules: SettleRules,
+): Omit<NewDeadLetter, "reason" | "error" | "fingerprint"> {
+  const order = rules.orderOf(envelope.topic);
+  return { group: OUTGOING, envelope, order, attempts, failingSince: parkedAt, answered: false };
 }
 
 function waiting(envelope: Envelope, rules: SettleRules): NewParked {
@@ -100,7 +120,11 @@ function waiting(envelope: Envelope, rules: SettleRules): NewParked {
   };
 }
 
-/** The id of an announcement: its message's with the version digit changed, so that the two never meet in an inbox. */
-function voidId(id: string): string {
-  return `${id.slice(0, 14)}8${id.slice(15)}`;
+/**
+ * The id of an announcement: its message's with the version digit changed and the position mixed in, so that it meets
+ * neither its message in an inbox nor the announcement of another position of it, after a retry.
+ */
+function voidId(id: string, { incarnation, sequence }: Position): string {
+  const place = crc32(`${incarnation}/${sequence}`).toString(16).padStart(8, "0");
+  return `${id.slice(0, 14)}8${id.slice(15, 28)}${place}`;
 }

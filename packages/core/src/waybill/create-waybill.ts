@@ -1,4 +1,8 @@
 import { createConsumer, type Consumer } from "../consumer/create-consumer.ts";
+import { createDeadLetters } from "../dead-letters/create-dead-letters.ts";
+import type { DeadLetters } from "../dead-letters/dead-letters.ts";
+import { giveUpHandlers, type OnGiveUp } from "../dead-letters/give-up-handlers.ts";
+import type { GiveUpRegistration } from "../dead-letters/on-give-up.ts";
 import { describeError } from "../errors/describe-error.ts";
 import { WaybillError } from "../errors/waybill-error.ts";
 import { createDoorbell } from "../outbox/doorbell.ts";
@@ -6,9 +10,10 @@ import { createOutbox, type Outbox } from "../outbox/create-outbox.ts";
 import { createIdempotent, type Idempotent } from "../inbox/create-idempotent.ts";
 import { createInbox, type Inbox } from "../inbox/create-inbox.ts";
 import { parseOptions } from "../options/parse-options.ts";
+import type { Topic } from "../message/topic.ts";
 import type { Broker, BrokerHealth } from "../ports/broker.ts";
 import type { EventListener } from "../ports/events.ts";
-import { consumerJobs, relayJobs, retentionJobs } from "../recovery/recovery-jobs.ts";
+import { consumerJobs, giveUpJobs, relayJobs, retentionJobs } from "../recovery/recovery-jobs.ts";
 import { createPublisher, type Publisher } from "../publisher/create-publisher.ts";
 import { createRelay, type Relay, type RelayStatus } from "../relay/create-relay.ts";
 import type { PublisherOptions } from "../publisher/publisher-options.ts";
@@ -18,6 +23,7 @@ import type { Storage } from "../ports/storage.ts";
 import { createScheduler, type Job, type Scheduler } from "../scheduler/create-scheduler.ts";
 import { guarded, reportToConsole } from "../system/report-to-console.ts";
 import { systemClock } from "../system/system-clock.ts";
+import { systemRandom } from "../system/system-random.ts";
 import { AmbientTransaction } from "../transaction/ambient-transaction.ts";
 import { ambientStorage } from "../transaction/ambient-storage.ts";
 import { createTransactions, type Transactions } from "../transaction/create-transactions.ts";
@@ -58,6 +64,16 @@ export interface Waybill<Tx>
    * @throws WaybillError `NOT_STARTED` before `start`
    */
   publisher(options?: PublisherOptions): Publisher;
+  /** What was given up, for an operator: list, show, edit, retry, discard. Needs no `start`. */
+  readonly deadLetters: DeadLetters;
+  /**
+   * Answers messages of a topic that could not be published or have expired. The handler runs later, from the dead
+   * letter, in a transaction of its own: its effects happen once, and it is tried again until it succeeds. A letter that
+   * somebody retried or discarded before is not answered. Register before `start`.
+   *
+   * @throws WaybillError `OPTIONS_INVALID` when the topic has a handler already or this Waybill has started
+   */
+  readonly onGiveUp: OnGiveUp<Tx>;
   /** The consumer of a group; the same one for the same name. Register handlers on it before `start`. */
   consumer(group: string): Consumer<Tx>;
   /**
@@ -90,12 +106,14 @@ class WaybillService<Tx> implements Waybill<Tx> {
   readonly withTransaction: Transactions<Tx>["withTransaction"];
   readonly currentTransaction: Transactions<Tx>["currentTransaction"];
   readonly transactional: Transactions<Tx>["transactional"];
+  readonly onGiveUp: OnGiveUp<Tx>;
   readonly #options: WaybillOptions<Tx>;
   /** For consumers: what handlers call finds their transaction. */
   readonly #storage: Storage<Tx>;
   readonly #emit: EventListener;
   readonly #outbox: Outbox<Tx | SqlTransaction>;
   readonly #bell;
+  readonly #giveUps = giveUpHandlers<Tx>(() => this.#state === "new");
   readonly #consumers = new Map<string, Consumer<Tx>>();
   #state: "new" | "started" | "stopped" = "new";
   #relay: Relay | null = null;
@@ -119,9 +137,14 @@ class WaybillService<Tx> implements Waybill<Tx> {
     this.#emit = guarded(options.onEvent ?? reportToConsole);
     this.#bell = createDoorbell(options.storage.outbox, options.clock ?? systemClock);
     this.#outbox = createOutbox({ ...options, afterCommit: () => this.#bell.ring() });
+    this.onGiveUp = this.#giveUps.on;
     this.send = (tx, topic, payload, sendOptions) => this.#outbox.send(tx, topic, payload, sendOptions);
     this.sendMany = (tx, topic, payloads, sendOptions) =>
       this.#outbox.sendMany(tx, topic, payloads, sendOptions);
+  }
+
+  get deadLetters(): DeadLetters {
+    return createDeadLetters({ storage: this.#options.storage, topics: this.#topics() });
   }
 
   consumer(group: string): Consumer<Tx> {
@@ -178,6 +201,7 @@ class WaybillService<Tx> implements Waybill<Tx> {
     const jobs: readonly Job[] = [
       ...(relay === null ? [] : [...relayJobs(relay), ...retentionJobs(storage, this.#options.retention)]),
       ...groups.flatMap((consumer) => consumerJobs(consumer)),
+      ...this.#giveUps.registrations().flatMap((registration) => this.#giveUpJobs(registration)),
     ];
     const { cron, random } = this.#options;
     this.#scheduler = createScheduler({
@@ -188,6 +212,11 @@ class WaybillService<Tx> implements Waybill<Tx> {
       ...(random === undefined ? {} : { random }),
     });
     this.#scheduler.start();
+  }
+
+  #giveUpJobs(registration: GiveUpRegistration<Tx>): readonly Job[] {
+    const { random = systemRandom } = this.#options;
+    return giveUpJobs({ storage: this.#storage, outbox: this.#outbox, registration, random });
   }
 
   async #startRelay(): Promise<Relay> {
@@ -207,12 +236,16 @@ class WaybillService<Tx> implements Waybill<Tx> {
   }
 
   #orderOf(): (topic: string) => "blocking" | "parking" {
-    const known = [
+    const modes = new Map(this.#topics().map((topic) => [topic.name, topic.order]));
+    return (topic) => modes.get(topic) ?? "blocking";
+  }
+
+  #topics(): readonly Topic[] {
+    return [
       ...(this.#options.topics ?? []),
+      ...this.#giveUps.registrations().map(({ topic }) => topic),
       ...[...this.#consumers.values()].flatMap(({ topics }) => topics),
     ];
-    const modes = new Map(known.map((topic) => [topic.name, topic.order]));
-    return (topic) => modes.get(topic) ?? "blocking";
   }
 
   async health(): Promise<WaybillHealth> {

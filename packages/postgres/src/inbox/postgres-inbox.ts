@@ -14,8 +14,14 @@ export class PostgresInbox<Tx> implements InboxStore<Tx> {
 
   async claim(tx: Tx, request: ClaimRequest): Promise<Claim> {
     const connection = await this.#parts.database.connectionOf(tx);
-    const { group, envelope, ordered, parkedId } = request;
+    const { group, envelope, ordered, parkedId, delivery = 0 } = request;
     const { id, source, position, topic, partition, key } = envelope;
+    if (delivery > 0) {
+      const ordering = [storable(topic), key === null ? null : storable(key), ordered, parkedId];
+      const values = [group, messageUuid(id), delivery, ...ordering];
+      const [again] = await run(connection, this.#parts.sql.inbox.claimAgain, values);
+      return present(again?.[0]) as Claim;
+    }
     const [row] = await run(connection, this.#parts.sql.inbox.claim, [
       group,
       messageUuid(id),
@@ -32,8 +38,12 @@ export class PostgresInbox<Tx> implements InboxStore<Tx> {
     return present(row?.[0]) as Claim;
   }
 
-  async unclaim(tx: Tx, group: string, messageId: string): Promise<void> {
+  async unclaim(tx: Tx, group: string, messageId: string, delivery = 0): Promise<void> {
     const connection = await this.#parts.database.connectionOf(tx);
+    if (delivery > 0) {
+      await run(connection, this.#parts.sql.inbox.unclaimAgain, [group, messageUuid(messageId), delivery]);
+      return;
+    }
     await run(connection, this.#parts.sql.inbox.unclaim, [group, messageUuid(messageId)]);
   }
 

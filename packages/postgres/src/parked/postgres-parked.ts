@@ -81,5 +81,6 @@ function readParked(row: Row): Parked {
     error: row[18] ?? null,
     expiresAt: msOrNull(row[19]),
     parkedAt: msOf(present(row[20])),
+    delivery: Number(row[21]),
   };
 }

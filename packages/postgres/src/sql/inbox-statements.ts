@@ -2,7 +2,9 @@ import { statement, type Statement } from "./statement.ts";
 
 export interface InboxStatements {
   readonly claim: Statement;
+  readonly claimAgain: Statement;
   readonly unclaim: Statement;
+  readonly unclaimAgain: Statement;
   readonly record: Statement;
   readonly keepResult: Statement;
   readonly forget: Statement;
@@ -12,7 +14,11 @@ export interface InboxStatements {
 export function inboxStatements(schema: string): InboxStatements {
   return {
     claim: statement(`select ${schema}.inbox_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`),
+    claimAgain: statement(`select ${schema}.inbox_claim_again($1, $2, $3, $4, $5, $6, $7)`),
     unclaim: statement(`delete from ${schema}.inbox where consumer_group = $1 and message_id = $2`),
+    unclaimAgain: statement(
+      `delete from ${schema}.inbox_redelivery where consumer_group = $1 and message_id = $2 and delivery = $3`,
+    ),
     record: statement(`select first, stored from ${schema}.inbox_record($1, $2)`),
     keepResult: statement(
       `update ${schema}.inbox set result = $3 where consumer_group = $1 and message_id = $2`,

@@ -27,7 +27,7 @@ group by 1, 2 order by 1, 2`),
 }
 
 const COLUMNS = `p.id, p.consumer_group, ${ENVELOPE_COLUMNS}, p.reason, p.stage, p.ordering, p.attempts, p.error,
-  date_part('epoch', p.expires_at), date_part('epoch', p.parked_at)`;
+  date_part('epoch', p.expires_at), date_part('epoch', p.parked_at), p.delivery`;
 
 /** Due, and in blocking order nothing before it in its key that is due too or holds the key up. */
 function runnable(schema: string, group: string): string {
@@ -42,7 +42,7 @@ function runnable(schema: string, group: string): string {
 
 /** By due time as the index has it, so that nothing is sorted but what is answered; that in the order of parking. */
 function dueOutgoing(schema: string): string {
-  return `select null::bigint, (date_part('epoch', statement_timestamp()) * 1000)::text, ${Array.from({ length: 19 }, () => "null").join(", ")}
+  return `select null::bigint, (date_part('epoch', statement_timestamp()) * 1000)::text, ${Array.from({ length: 20 }, () => "null").join(", ")}
 union all
 (select ${COLUMNS}
 from (

@@ -28,6 +28,8 @@ export class MemoryInbox implements InboxStore<MemoryTransaction> {
   readonly #records = new VersionedTable<string, InboxRecord>();
   readonly #places = new VersionedTable<string, string>();
   readonly #folded = new Map<string, RangeSet>();
+  /** Further deliveries that were applied, by name. */
+  readonly #redelivered = new VersionedTable<string, true>();
 
   constructor(database: MemoryDatabase, parked: MemoryParked) {
     this.#database = database;
@@ -43,6 +45,7 @@ export class MemoryInbox implements InboxStore<MemoryTransaction> {
       await this.#database.locks.take(open, `key ${envelope.topic}/${envelope.key} ${group}`);
     }
     await this.#database.locks.take(open, name);
+    if (request.delivery !== undefined && request.delivery > 0) return this.#claimAgain(open, request);
     if (place !== null) await this.#database.locks.take(open, placeName(place));
 
     const known = this.#lookUp(open, request, name, place);
@@ -52,10 +55,11 @@ export class MemoryInbox implements InboxStore<MemoryTransaction> {
     return taken === undefined ? "claimed" : "conflict";
   }
 
-  async unclaim(tx: MemoryTransaction, group: string, messageId: string): Promise<void> {
+  async unclaim(tx: MemoryTransaction, group: string, messageId: string, delivery = 0): Promise<void> {
     const open = this.#database.opened(tx);
     const name = messageLock(group, messageId);
     await this.#database.locks.take(open, name);
+    if (delivery > 0) return this.#redelivered.write(open, redelivery(name, delivery), undefined);
     const record = this.#records.read(open, name);
     if (record === undefined) return;
     this.#records.write(open, name, undefined);
@@ -118,6 +122,15 @@ export class MemoryInbox implements InboxStore<MemoryTransaction> {
     if (place !== null) this.#places.write(open, placeName(place), name);
   }
 
+  #claimAgain(open: OpenTransaction, request: ClaimRequest): Claim {
+    const { group, envelope, delivery = 0, ordered, parkedId } = request;
+    const name = redelivery(messageLock(group, envelope.id), delivery);
+    if (this.#redelivered.read(open, name) !== undefined) return "duplicate";
+    if (ordered && this.#parked.holdsUp(open, group, envelope, parkedId)) return "behind";
+    this.#redelivered.write(open, name, true);
+    return "claimed";
+  }
+
   #foldOne({ name, place }: InboxRecord): void {
     if (place === null) return;
     const ranges = this.#folded.get(place.lane) ?? new RangeSet();
@@ -126,6 +139,10 @@ export class MemoryInbox implements InboxStore<MemoryTransaction> {
     this.#records.writeCommitted(name, undefined);
     this.#places.writeCommitted(placeName(place), undefined);
   }
+}
+
+function redelivery(message: string, delivery: number): string {
+  return `delivery ${delivery} of ${message}`;
 }
 
 function placeOf(group: string, envelope: Envelope): Place | null {

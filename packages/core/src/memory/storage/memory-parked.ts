@@ -3,7 +3,7 @@ import { OUTGOING } from "../../ports/parked-store.ts";
 import type { ParkedChange } from "../../ports/relay-store.ts";
 import type { Envelope } from "../../message/envelope.ts";
 import type { MemoryDatabase } from "./memory-database.ts";
-import type { MemoryDeadLetters } from "./memory-dead-letters.ts";
+import type { MemoryDeadLetterTable } from "./memory-dead-letter-table.ts";
 import type { MemoryTransaction, OpenTransaction } from "./open-transaction.ts";
 import type { ParkedRow } from "./parked-order.ts";
 import { holdsUpItsKey, orderKey, runnable } from "./parked-order.ts";
@@ -12,12 +12,12 @@ import { VersionedTable } from "./versioned-table.ts";
 /** Messages that wait, in memory. `parkedId` is the place in the order of a key, and never changes. */
 export class MemoryParked implements ParkedStore<MemoryTransaction> {
   readonly #database: MemoryDatabase;
-  readonly #deadLetters: MemoryDeadLetters;
+  readonly #deadLetters: MemoryDeadLetterTable;
   readonly #rows = new VersionedTable<number, ParkedRow>();
   readonly #idOfMessage = new VersionedTable<string, number>();
   #nextId = 1;
 
-  constructor(database: MemoryDatabase, deadLetters: MemoryDeadLetters) {
+  constructor(database: MemoryDatabase, deadLetters: MemoryDeadLetterTable) {
     this.#database = database;
     this.#deadLetters = deadLetters;
   }
@@ -37,14 +37,20 @@ export class MemoryParked implements ParkedStore<MemoryTransaction> {
   }
 
   async park(tx: MemoryTransaction, parked: NewParked): Promise<void> {
+    await this.parkDelivery(tx, parked, 0);
+  }
+
+  /** Parks a message under a delivery number; answers `false` when it is parked already. */
+  async parkDelivery(tx: MemoryTransaction, parked: NewParked, delivery: number): Promise<boolean> {
     const open = this.#database.opened(tx);
     const message = messageLock(parked.group, parked.envelope.id);
     await this.#database.locks.take(open, message);
-    if (this.#idOfMessage.read(open, message) !== undefined) return;
-    const row = this.#new(parked);
+    if (this.#idOfMessage.read(open, message) !== undefined) return false;
+    const row = { ...this.#new(parked), delivery };
     await this.#database.locks.take(open, rowLock(row.parkedId));
     this.#rows.write(open, row.parkedId, row);
     this.#idOfMessage.write(open, message, row.parkedId);
+    return true;
   }
 
   async takeDue(tx: MemoryTransaction, group: string): Promise<Parked | null> {
@@ -64,6 +70,7 @@ export class MemoryParked implements ParkedStore<MemoryTransaction> {
     if (row === undefined) return;
     this.#rows.write(open, parkedId, undefined);
     this.#idOfMessage.write(open, messageLock(row.group, row.envelope.id), undefined);
+    await this.#deadLetters.recover(open, row);
   }
 
   async again(
@@ -132,8 +139,8 @@ export class MemoryParked implements ParkedStore<MemoryTransaction> {
         return this.#rows.writeCommitted(row.parkedId, { ...row, reason, attempts, error, dueAt });
       }
       case "dead":
-        this.#deadLetters.buryCommitted(change.letter);
-        return this.#drop(row);
+        this.#drop(row);
+        return this.#deadLetters.buryCommitted(change.letter);
       case "published":
         return this.#drop(row);
     }
@@ -150,6 +157,7 @@ export class MemoryParked implements ParkedStore<MemoryTransaction> {
   #drop(row: ParkedRow): void {
     this.#rows.writeCommitted(row.parkedId, undefined);
     this.#idOfMessage.writeCommitted(messageLock(row.group, row.envelope.id), undefined);
+    this.#deadLetters.recoverCommitted(row);
   }
 
   #of(tx: OpenTransaction | null, group: string): ParkedRow[] {
@@ -165,7 +173,7 @@ export class MemoryParked implements ParkedStore<MemoryTransaction> {
     const parkedId = this.#nextId;
     this.#nextId += 1;
     const parkedAt = this.#database.now();
-    return { ...rest, parkedId, parkedAt, dueAt: "at" in due ? due.at : parkedAt + due.inMs };
+    return { ...rest, parkedId, parkedAt, delivery: 0, dueAt: "at" in due ? due.at : parkedAt + due.inMs };
   }
 }
 

@@ -8,7 +8,7 @@ import type {
 } from "../../ports/relay-store.ts";
 import type { Snapshot } from "../../ports/outbox-store.ts";
 import type { MemoryDatabase } from "./memory-database.ts";
-import type { MemoryDeadLetters } from "./memory-dead-letters.ts";
+import type { MemoryDeadLetterTable } from "./memory-dead-letter-table.ts";
 import type { MemoryParked } from "./memory-parked.ts";
 import { EMPTY_SNAPSHOT } from "./snapshot.ts";
 
@@ -16,7 +16,7 @@ import { EMPTY_SNAPSHOT } from "./snapshot.ts";
 export class MemoryRelayStore implements RelayStore {
   readonly #database: MemoryDatabase;
   readonly #parked: MemoryParked;
-  readonly #deadLetters: MemoryDeadLetters;
+  readonly #deadLetters: MemoryDeadLetterTable;
   #incarnation: string;
   #renewBecause: string | null = null;
   #owner: string | null = null;
@@ -26,7 +26,7 @@ export class MemoryRelayStore implements RelayStore {
   #window: OpenWindow | null = null;
   readonly #sequences = new Map<string, number>();
 
-  constructor(database: MemoryDatabase, parked: MemoryParked, deadLetters: MemoryDeadLetters) {
+  constructor(database: MemoryDatabase, parked: MemoryParked, deadLetters: MemoryDeadLetterTable) {
     this.#database = database;
     this.#parked = parked;
     this.#deadLetters = deadLetters;

@@ -6,6 +6,7 @@ import { systemClock } from "../../system/system-clock.ts";
 import { systemRandom } from "../../system/system-random.ts";
 import { untilAborted } from "../../ports/until-aborted.ts";
 import { MemoryDatabase } from "./memory-database.ts";
+import { MemoryDeadLetterTable } from "./memory-dead-letter-table.ts";
 import { MemoryDeadLetters } from "./memory-dead-letters.ts";
 import { MemoryInbox } from "./memory-inbox.ts";
 import { MemoryJobs } from "./memory-jobs.ts";
@@ -41,7 +42,7 @@ export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage
     source: options.source ?? null,
     partitions: options.partitions ?? DEFAULT_PARTITIONS,
   });
-  const deadLetters = new MemoryDeadLetters(database);
+  const deadLetters = new MemoryDeadLetterTable(database);
   const parked = new MemoryParked(database, deadLetters);
   const relay = new MemoryRelayStore(database, parked, deadLetters);
   return {
@@ -50,7 +51,7 @@ export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage
     relay,
     parked,
     inbox: new MemoryInbox(database, parked),
-    deadLetters,
+    deadLetters: new MemoryDeadLetters(database, deadLetters, parked),
     jobs: new MemoryJobs(database),
     committed: (key) => database.rows.read(null, key),
     check: async (source) => database.settings(source),
