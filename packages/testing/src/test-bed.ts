@@ -41,9 +41,9 @@ export interface MemoryBedOptions<B extends Broker> extends CommonBedOptions<Mem
   readonly broker?: B | (() => B);
 }
 
-export interface StorageBedOptions<Tx, S extends Storage<Tx>, B extends Broker> extends CommonBedOptions<Tx> {
+export interface StorageBedOptions<Tx, B extends Broker> extends CommonBedOptions<Tx> {
   /** Your storage. As a function it is made anew for each process, so that what only it remembers dies in a crash. */
-  readonly storage: S | (() => S);
+  readonly storage: Storage<Tx> | (() => Storage<Tx>);
   /** Default: a broker in memory. As a function it is made anew for each process, as a client of a server is. */
   readonly broker?: B | (() => B);
   /** The fake clock that your storage was made with. Without one, time is the storage's and does not move by itself. */

@@ -5,7 +5,7 @@ import {
   type MemoryTransaction,
   type Waybill,
 } from "@waybill/core";
-import { crashEverywhere, createTestBed, type CrashReport, type TestBed } from "@waybill/testing";
+import { crashEverywhere, createTestBed, type CrashReport } from "@waybill/testing";
 import { describe, expect, test } from "vitest";
 import { correctFlow, place } from "./support/orders.ts";
 import {
@@ -33,11 +33,12 @@ function crashes(parts: {
   readonly broker?: (broker: Broker) => Broker;
 }): Promise<CrashReport> {
   const { storage = (database) => database, broker = (right) => right } = parts;
+  let own = site();
   return crashEverywhere({
     bed() {
-      const own = site();
+      own = site();
       const right = brokerOf(own);
-      return createTestBed<MemoryTransaction, MemoryStorage, Broker>({
+      return createTestBed({
         setup: parts.setup?.(own.database) ?? correctFlow,
         clock: own.clock,
         storage: () => storage(own.database),
@@ -50,11 +51,11 @@ function crashes(parts: {
       await bed.settle();
       await place(bed, "b");
     },
-    effects: ({ storage: committed }) => KEYS.map((key) => committed.committed(key)),
+    effects: () => KEYS.map((key) => own.database.committed(key)),
   });
 }
 
-describe("a kill at every await finds", () => {
+describe("a kill at every await finds", { timeout: 60_000 }, () => {
   test("nothing where nothing is wrong", async () => {
     const report = await crashes({});
     expect(report.crashes).toBe(report.points);
@@ -114,13 +115,10 @@ describe("a kill at every await finds", () => {
   });
 });
 
-describe("a second delivery finds", () => {
+describe("a second delivery finds", { timeout: 60_000 }, () => {
   test("a storage that records nothing", async () => {
     const { clock, database } = site();
-    await using bed: TestBed<MemoryTransaction, MemoryStorage> = createTestBed<
-      MemoryTransaction,
-      MemoryStorage
-    >({
+    await using bed = createTestBed({
       setup: correctFlow,
       clock,
       storage: recordsNothing(database),

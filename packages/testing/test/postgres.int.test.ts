@@ -1,4 +1,3 @@
-import type { Storage } from "@waybill/core";
 import { inTransaction, migrate, postgresStorage, type PgTransaction } from "@waybill/postgres";
 import { testDatabase } from "@waybill/services/vitest";
 import { crashEverywhere, createTestBed, type TestBed } from "@waybill/testing";
@@ -48,7 +47,7 @@ async function effects(): Promise<unknown> {
 function poolBed(
   handled: (tx: PgTransaction) => Pick<PgTransaction, "query"> = (tx) => tx,
 ): TestBed<PgTransaction> {
-  return createTestBed<PgTransaction>({
+  return createTestBed({
     source: "orders",
     storage: () => postgresStorage({ pool }),
     setup(waybill) {
@@ -63,8 +62,8 @@ function poolBed(
   });
 }
 
-function knexBed(): TestBed<Knex.Transaction, Storage<Knex.Transaction>> {
-  return createTestBed<Knex.Transaction>({
+function knexBed(): TestBed<Knex.Transaction> {
+  return createTestBed({
     source: "orders",
     storage: () => postgresStorage({ knex }),
     setup(waybill) {
@@ -123,6 +122,17 @@ test("an effect past the transaction is found on PostgreSQL", { timeout: 300_000
     effects,
   });
   await expect(proof).rejects.toThrow(/changes what was effected: .*"available":6/);
+});
+
+test("a relay that works elsewhere on the same database is named, not waited for", async () => {
+  await using bed = poolBed();
+  const storage = postgresStorage({ pool });
+  const answer = await storage.relay.acquire("the worker on port 8080", 60_000);
+  await place(bed, "a");
+  await expect(bed.settle()).rejects.toThrow(/its lease is taken: the worker on port 8080 holds it/);
+  if (answer.kind === "acquired") await storage.relay.release(answer.lease);
+  await bed.settle();
+  expect(await effects()).toEqual(DONE);
 });
 
 test("the database's clock decides what is due: advance is refused, settle can wait", async () => {

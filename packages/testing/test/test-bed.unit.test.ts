@@ -1,6 +1,6 @@
-import { fixed, RetryLater, Unprocessable } from "@waybill/core";
+import { fixed, RetryLater, Unprocessable, type Consumer, type MemoryTransaction } from "@waybill/core";
 import { createTestBed } from "@waybill/testing";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { correctFlow, place, Placed, Reserved } from "./support/orders.ts";
 
 test("settle drives a flow over two services to its end", async () => {
@@ -197,4 +197,41 @@ test("a bed that was stopped says so", async () => {
   await bed.stop();
   await bed.stop();
   await expect(bed.settle()).rejects.toThrow("was stopped");
+});
+
+test("the fake timers of a test runner change nothing", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  await using bed = createTestBed({ setup: correctFlow });
+  await place(bed, "a");
+  await bed.advance(60_000);
+  expect(bed.storage.committed("mails")).toBe(1);
+});
+
+test("a consumer that is limited to a rate goes on as the clock is moved", async () => {
+  await using bed = createTestBed({ consumer: { perSecond: 1 }, setup: correctFlow });
+  for (const order of ["a", "b", "c", "d"]) await place(bed, order);
+  await bed.settle();
+  expect(bed.handled("stock", Placed).length).toBeLessThan(4);
+  await bed.advance(10_000);
+  expect(bed.handled("stock", Placed)).toHaveLength(4);
+});
+
+test("a group that is paused keeps nobody from settling, and goes on when it is resumed", async () => {
+  let mail = (): Pick<Consumer<MemoryTransaction>, "pause" | "resume"> | undefined => undefined;
+  await using bed = createTestBed({
+    setup(waybill) {
+      correctFlow(waybill);
+      mail = () => waybill.consumer("mail");
+    },
+  });
+  await bed.settle();
+  mail()?.pause();
+  await place(bed, "a");
+  await bed.settle();
+  expect(bed.handled("stock", Placed)).toHaveLength(1);
+  expect(bed.handled("mail", Reserved)).toEqual([]);
+  mail()?.resume();
+  await bed.settle();
+  expect(bed.handled("mail", Reserved)).toHaveLength(1);
 });
