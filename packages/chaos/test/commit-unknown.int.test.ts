@@ -146,7 +146,10 @@ describe.each(NAMES)("%s: a connection that is lost during COMMIT", (name) => {
     });
     worker.consumer("ledger").on(Noted, (note, { tx }) => applyNote(tx, note));
     await worker.start();
-    await waitFor(async () => (await audit(direct())).lost === 0, { describe: "every effect" });
+    await waitFor(async () => (await audit(direct())).lost === 0, {
+      deadlineMs: 20_000,
+      describe: "every effect",
+    });
     const found = await audit(direct());
     expect(found).toEqual(flawless(found.committed));
     expect(found.committed - sure, "committed, and the caller was not told").toBeGreaterThan(0);

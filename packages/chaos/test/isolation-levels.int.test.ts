@@ -109,7 +109,10 @@ async function mixedLevels<Tx extends AnyTransaction>(
       return writeNotes({ pool: inLevel, waybill, keys: 3, chance, rollbacks: 0.2 }, 2, NOTES);
     }),
   );
-  await waitFor(async () => (await audit(direct())).lost === 0, { describe: "every effect" });
+  await waitFor(async () => (await audit(direct())).lost === 0, {
+    deadlineMs: 30_000,
+    describe: "every effect",
+  });
   expect(await audit(direct())).toEqual(flawless(LEVELS.length * NOTES));
   expect([...levels], "isolation of the handlers").toEqual(["read committed"]);
   expect(events.filter(({ level }) => level === "warn" || level === "error")).toEqual([]);

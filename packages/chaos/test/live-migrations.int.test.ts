@@ -71,7 +71,7 @@ test("from nothing, with two migrations at once and producers that send all the 
   });
   waybill.consumer("ledger").on(Noted, (note, { tx }) => applyNote(tx, note));
   await waybill.start();
-  await waitFor(async () => (await audit(pool)).lost === 0, { describe: "every effect" });
+  await waitFor(async () => (await audit(pool)).lost === 0, { deadlineMs: 20_000, describe: "every effect" });
   expect(await audit(pool)).toEqual(flawless(committed));
   await waybill.stop();
 });
@@ -95,7 +95,7 @@ test("a migration that has nothing to do blocks nobody, under load of producers,
   }
   await producers.stop();
   expect([...producers.sent.refused.keys()]).toEqual([]);
-  await waitFor(async () => (await audit(pool)).lost === 0, { describe: "every effect" });
+  await waitFor(async () => (await audit(pool)).lost === 0, { deadlineMs: 20_000, describe: "every effect" });
   const { committed } = await audit(pool);
   expect(await audit(pool)).toEqual(flawless(committed));
   expect(events).toEqual([]);

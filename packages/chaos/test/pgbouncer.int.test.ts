@@ -56,7 +56,10 @@ describe.runIf(requirePart("pgbouncer", whyNoPgBouncer()))("behind PgBouncer in 
     const writing = { pool: begin, waybill: producer, keys: 10, chance: seeded(5), rollbacks: 0.2 };
     await begin(async (tx) => void (await takeNote(tx, producer, "later", { send: { delayMs: 1_200 } })));
     await writeNotes(writing, 8, NOTES);
-    await waitFor(async () => (await audit(direct())).lost === 0, { describe: "every effect" });
+    await waitFor(async () => (await audit(direct())).lost === 0, {
+      deadlineMs: 20_000,
+      describe: "every effect",
+    });
     expect(await audit(direct())).toEqual(flawless(NOTES + 1));
 
     const jobs = await direct().query<{ name: string; last_outcome: string }>(

@@ -18,7 +18,7 @@ import {
 } from "../src/index.ts";
 import { preparedDatabase } from "./prepared-database.ts";
 
-const NOTES = 250;
+const NOTES = 150;
 const { database, pool: direct } = preparedDatabase();
 
 /** Everything that one service does, on one connection; a wait for a second one would never end. */
@@ -52,7 +52,7 @@ async function everything<Tx extends PgTransaction | Knex.Transaction>(
   await Promise.all([writeNotes(writing, 6, NOTES), chores()]);
   const effects = async (): Promise<number> => (await audit(direct())).effects;
   await waitFor(async () => (await effects()) === 2 * (NOTES + 1), {
-    deadlineMs: 20_000,
+    deadlineMs: 40_000,
     describe: "every effect and every reply's effect",
   });
   await direct().query("insert into noted select 'reply-' || key, no from noted");
@@ -73,7 +73,7 @@ test("knex: a pool of one connection carries sends, relay, consumer, retries and
     client: "pg",
     connection: database.url,
     pool: { min: 0, max: 1 },
-    acquireConnectionTimeout: 10_000,
+    acquireConnectionTimeout: 30_000,
   });
   onTestFinished(() => knex.destroy());
   await everything<Knex.Transaction>(postgresStorage({ knex }), (work) => knex.transaction(work));

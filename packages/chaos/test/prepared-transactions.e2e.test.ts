@@ -45,7 +45,10 @@ test("prepared transactions: messages arrive after COMMIT PREPARED, also over a 
     await allArrive(when);
   };
   const allArrive = async (when: string): Promise<void> => {
-    await waitFor(async () => (await audit(pool())).effects >= committed, { describe: when });
+    await waitFor(async () => (await audit(pool())).effects >= committed, {
+      deadlineMs: 20_000,
+      describe: when,
+    });
     expect(await audit(pool()), when).toEqual(flawless(committed));
   };
   const commit = async (name: string): Promise<void> => {

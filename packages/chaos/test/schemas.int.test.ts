@@ -61,7 +61,10 @@ async function serve<Tx extends AnyTransaction>(
     async (tx) => void (await takeNote(tx, producer, `${source}-alone`, { send: { serialize: true } })),
   );
   const done = (): number => events.filter(({ type }) => type === "message.applied").length;
-  await waitFor(() => done() === NOTES + 2, { describe: () => `${done()} applied for ${source}` });
+  await waitFor(() => done() === NOTES + 2, {
+    deadlineMs: 30_000,
+    describe: () => `${done()} applied for ${source}`,
+  });
   await storage.outbox.purge(1_000);
   await storage.inbox.fold(0, 50);
   expect([...seen], "sources of the messages").toEqual([source]);
