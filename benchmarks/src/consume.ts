@@ -78,8 +78,8 @@ async function consumed(pool: Pool, count: number, inBatches: boolean): Promise<
   });
   const done = Promise.withResolvers<void>();
   let left = count;
-  const handled = (messages: number): void => {
-    left -= messages;
+  const handled = (some: number): void => {
+    left -= some;
     if (left <= 0) done.resolve();
   };
   if (inBatches) {
