@@ -26,6 +26,12 @@ async function count(pool: Pool): Promise<number> {
   return rows[0]?.count ?? -1;
 }
 
+/** Whether every table has its first copy, not the outbox alone. */
+async function copied(pool: Pool): Promise<boolean> {
+  const { rows } = await pool.query("select 1 from pg_subscription_rel where srsubstate <> 'r'");
+  return rows.length === 0;
+}
+
 /** Makes `to` follow `from` by logical replication of everything, as documented for an upgrade. */
 async function follow(from: PostgresServer, source: Pool, to: Pool): Promise<void> {
   const { rows } = await to.query<{ name: string }>(
@@ -62,10 +68,9 @@ test("a logical replica as successor is refused while it follows and until a reb
   await appliedOnce(effects, sent);
   await old.waybill.stop();
   sent.push(...(await send(before, old, 30)));
-  await waitFor(async () => (await count(after)) === sent.length, {
-    deadlineMs: 20_000,
-    describe: "the replica",
-  });
+  const caughtUp = async (): Promise<boolean> =>
+    (await copied(after)) && (await count(after)) === sent.length;
+  await waitFor(caughtUp, { deadlineMs: 20_000, describe: "the replica" });
 
   const refusal = async (): Promise<unknown> =>
     notes(after, broker)
