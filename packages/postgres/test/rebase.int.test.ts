@@ -57,9 +57,7 @@ test("sequences that are behind their tables are refused, also before their firs
   await storage.relay.apply(lease, step("7:9:8", { park: [newParked({ group: "" })] }));
   for (const sequence of ["outbox_id", "relay_progress_id"]) {
     const { rows } = await pool.query<{ last: string }>(`select last_value as last from waybill.${sequence}`);
-    await pool.query(
-      `select setval('waybill.${sequence}', (select min(id) from waybill.${sequence.slice(0, -3)}), false)`,
-    );
+    await pool.query(`select setval('waybill.${sequence}', 1, false)`);
     await expect(storage.relay.acquire("relay", 1)).rejects.toMatchObject({
       code: "SCHEMA_UNSAFE",
       message: expect.stringMatching(/logical copy.*waybill rebase/) as string,
