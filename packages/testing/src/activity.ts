@@ -8,6 +8,11 @@ const stopTimer = clearTimeout;
 /** Turns of the event loop without a change after which nothing moves any more. */
 const STILL_TURNS = 2;
 
+/** Something is in the works and does not end. */
+export class NotDone extends Error {
+  override readonly name = "NotDone";
+}
+
 /** What is in the works in a bed, and when it changes. */
 export class Activity {
   readonly #calls = new Set<{ readonly what: string }>();
@@ -44,7 +49,7 @@ export class Activity {
   /**
    * Resolves when nothing is in the works and the event loop has nothing to add.
    *
-   * @throws Error naming what is in the works when nothing of it changed for `patienceMs` of real time
+   * @throws NotDone naming what is in the works when nothing of it changed for `patienceMs` of real time
    */
   async quiet(patienceMs: number): Promise<void> {
     for (let still = 0; still < STILL_TURNS;) {
@@ -53,7 +58,7 @@ export class Activity {
       if (this.#changes !== before) still = 0;
       else if (!this.#busy) still += 1;
       else if (!(await this.changed(patienceMs))) {
-        throw new Error(`settle: nothing changed for ${patienceMs} ms, but not done: ${this.describe()}`);
+        throw new NotDone(`settle: nothing changed for ${patienceMs} ms, but not done: ${this.describe()}`);
       }
     }
   }

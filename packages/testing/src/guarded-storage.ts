@@ -1,8 +1,8 @@
-import type { Claim, ClaimRequest, Envelope, NewParked, Storage } from "@waybill/core";
+import type { Claim, ClaimRequest, NewParked, Storage } from "@waybill/core";
 import { guardedPort } from "./guarded-port.ts";
-import { guardedTransaction, originalOf } from "./guarded-transaction.ts";
+import { guardedSavepoint, guardedWork, type Claims } from "./guarded-work.ts";
 import type { Journal } from "./journal.ts";
-import { never, type Life } from "./life.ts";
+import type { Life } from "./life.ts";
 
 /** All processes of a bed go by this name, so that a new one need not wait for the leases of a dead one. */
 const OWNER = "waybill-test-bed";
@@ -18,9 +18,6 @@ export interface GuardedStorageParts {
   readonly onHeld: (owner: string, expiresInMs: number) => void;
 }
 
-/** What the open transactions of a process have claimed, by transaction. */
-type Claims = WeakMap<object, Map<string, { readonly group: string; readonly envelope: Envelope }>>;
-
 /** The storage as one process sees it: every await may be its last, and what it does is noted. */
 export function guardedStorage<Tx>(storage: Storage<Tx>, parts: GuardedStorageParts): Storage<Tx> {
   const { life, journal } = parts;
@@ -31,14 +28,7 @@ export function guardedStorage<Tx>(storage: Storage<Tx>, parts: GuardedStoragePa
     relay: guardedRelay(storage, parts),
     parked: guardedParked(storage, parts),
     inbox: guardedInbox(storage, life, claims),
-    deadLetters: guardedPort(storage.deadLetters, "storage.deadLetters", life, {
-      instead: {
-        bury(tx, letter) {
-          claims.get(tx as object)?.delete(claimName(letter.group, letter.envelope.id));
-          return storage.deadLetters.bury(tx, letter);
-        },
-      },
-    }),
+    deadLetters: guardedDeadLetters(storage, parts, claims),
     jobs: guardedPort(storage.jobs, "storage.jobs", life, {
       instead: {
         begin: (job) => storage.jobs.begin({ ...job, owner: OWNER }),
@@ -46,64 +36,11 @@ export function guardedStorage<Tx>(storage: Storage<Tx>, parts: GuardedStoragePa
       },
     }),
     check: (source) => life.pass("storage.check", () => storage.check(source)),
-    transaction: (work, options) => transaction(storage, { life, journal, claims, options }, work),
-    savepoint: (tx, work) => savepoint(storage, life, tx, work),
+    transaction: (work, options) => guardedWork(storage, { life, journal, claims, options }, work),
+    savepoint: (tx, work) => guardedSavepoint(storage, life, tx, work),
     // The storage outlives its processes; the bed disposes of it.
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
-}
-
-async function transaction<Tx, T>(
-  storage: Storage<Tx>,
-  parts: {
-    readonly life: Life;
-    readonly journal: Journal;
-    readonly claims: Claims;
-    readonly options: Parameters<Storage<Tx>["transaction"]>[1];
-  },
-  work: (tx: Tx) => Promise<T>,
-): Promise<T> {
-  const { life, journal, claims } = parts;
-  let claimed: ReturnType<Claims["get"]>;
-  const perform = async (): Promise<T> => {
-    const result = await storage.transaction(async (tx) => {
-      const key = tx as object;
-      claims.set(key, new Map());
-      const done = await Promise.race([work(guardedTransaction(tx, life)), life.death]);
-      claimed = claims.get(key);
-      claims.delete(key);
-      // Asked again, so that a death right here is one before COMMIT.
-      if (life.reach("storage.transaction", "end", claimed?.size ? "before-commit" : undefined)) {
-        return life.death;
-      }
-      return done;
-    }, parts.options);
-    for (const message of claimed?.values() ?? []) journal.handledBy(message);
-    return result;
-  };
-  return life.pass("storage.transaction", perform, {
-    after: () => (claimed?.size ? "after-commit" : undefined),
-  });
-}
-
-/** Handlers run in a savepoint. A dead one stays open until its transaction is rolled back: no stray statement. */
-async function savepoint<Tx, T>(
-  storage: Storage<Tx>,
-  life: Life,
-  tx: Tx,
-  work: (tx: Tx) => Promise<T>,
-): Promise<T> {
-  if (life.dead || life.reach("storage.savepoint", "before", "before-handler")) return never();
-  try {
-    const result = await storage.savepoint(originalOf(tx), async (inner) => {
-      const done = await work(guardedTransaction(inner, life));
-      return life.reach("storage.savepoint", "end", "after-handler") ? never<T>() : done;
-    });
-    return life.dead || life.reach("storage.savepoint", "after") ? await never() : result;
-  } catch (error) {
-    if (life.dead) return never();
-    throw error;
-  }
 }
 
 function guardedInbox<Tx>(storage: Storage<Tx>, life: Life, claims: Claims): Storage<Tx>["inbox"] {
@@ -120,6 +57,32 @@ function guardedInbox<Tx>(storage: Storage<Tx>, life: Life, claims: Claims): Sto
       async unclaim(tx: Tx, group: string, messageId: string): Promise<void> {
         await inbox.unclaim(tx, group, messageId);
         claims.get(tx as object)?.delete(claimName(group, messageId));
+      },
+    },
+  });
+}
+
+function guardedDeadLetters<Tx>(
+  storage: Storage<Tx>,
+  parts: GuardedStorageParts,
+  claims: Claims,
+): Storage<Tx>["deadLetters"] {
+  const { deadLetters } = storage;
+  const { life, journal, now } = parts;
+  return guardedPort(deadLetters, "storage.deadLetters", life, {
+    instead: {
+      bury(tx, letter) {
+        claims.get(tx as object)?.delete(claimName(letter.group, letter.envelope.id));
+        return deadLetters.bury(tx, letter);
+      },
+      async takeGiveUp(tx: Tx, topic: string) {
+        const due = await deadLetters.takeGiveUp(tx, topic);
+        if (due !== null) journal.move(`the end of a ${topic} that was given up is handled`);
+        return due;
+      },
+      giveUpAgain(tx, deadLetterId, change) {
+        if (change.dueInMs !== null) journal.due(now() + change.dueInMs);
+        return deadLetters.giveUpAgain(tx, deadLetterId, change);
       },
     },
   });

@@ -114,7 +114,7 @@ export interface TestBed<
   /** What a group handled and committed, in that order. A message twice in it was handled twice. */
   handled<T extends Topic>(group: string, topic: T): readonly HandledMessage<T>[];
   handled(): readonly HandledMessage<Topic>[];
-  /** The newest first. */
+  /** What was given up and waits for a person, the newest first. */
   deadLetters(): Promise<readonly DeadMessage[]>;
   parked(): Promise<readonly ParkedCount[]>;
 

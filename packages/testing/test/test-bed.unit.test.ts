@@ -235,3 +235,47 @@ test("a group that is paused keeps nobody from settling, and goes on when it is 
   await bed.settle();
   expect(bed.handled("mail", Reserved)).toHaveLength(1);
 });
+
+test("a handler that hangs is given up at its deadline, as the clock is moved", async () => {
+  await using bed = createTestBed({
+    patienceMs: 10,
+    setup(waybill) {
+      waybill.consumer("stock").on(
+        Placed,
+        async (_placed, { tx, attempt }) => {
+          if (attempt === 1) await new Promise<void>(() => undefined);
+          await tx.set("available", 9);
+        },
+        { deadlineMs: 30_000, retry: fixed({ everyMs: 1_000, attempts: 3 }) },
+      );
+    },
+  });
+  await place(bed, "a");
+  await bed.advance(30_000);
+  expect(await bed.parked()).toEqual([{ group: "stock", reason: "retry", count: 1 }]);
+  await bed.advance(1_000);
+  expect(bed.storage.committed("available")).toBe(9);
+});
+
+test("a dead letter that an operator retries runs at the next settle, spread ones as the clock is moved", async () => {
+  let broken = true;
+  await using bed = createTestBed({
+    setup(waybill) {
+      waybill.consumer("stock").on(Placed, () => {
+        if (broken) throw new Unprocessable("unknown article");
+      });
+    },
+  });
+  await place(bed, "a");
+  await place(bed, "b");
+  await bed.settle();
+  expect(await bed.deadLetters()).toHaveLength(2);
+  broken = false;
+  const act = { by: "ann", reason: "the article is known now" };
+  await bed.waybill.deadLetters.retry({ group: "stock" }, { ...act, perSecond: 1 });
+  await bed.settle();
+  expect(bed.handled("stock", Placed)).toHaveLength(1);
+  await bed.advance(1_000);
+  expect(bed.handled("stock", Placed)).toHaveLength(2);
+  expect(await bed.deadLetters()).toEqual([]);
+});
