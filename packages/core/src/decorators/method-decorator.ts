@@ -14,7 +14,7 @@ export interface Refused<Why extends string> {
 }
 
 /** `unknown` when a method takes the arguments that `Id` reads and answers what `Answer` allows. */
-export type Fits<M extends AsyncMethod, Id, Answer> = Id extends (...args: Parameters<M>) => unknown
+type Fits<M extends AsyncMethod, Id, Answer> = Id extends (...args: Parameters<M>) => unknown
   ? [Answer] extends [NothingKept]
     ? undefined extends Awaited<ReturnType<M>>
       ? unknown
