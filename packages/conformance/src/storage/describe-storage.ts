@@ -1,5 +1,6 @@
 import { describe, onTestFinished } from "vitest";
 import { claimAgainCases } from "./claim-again-cases.ts";
+import { claimManyCases } from "./claim-many-cases.ts";
 import { claimCases } from "./claim-cases.ts";
 import { claimOrderCases } from "./claim-order-cases.ts";
 import { deadLetterActCases } from "./dead-letter-act-cases.ts";
@@ -31,6 +32,7 @@ const themes = {
   "parked order": parkedOrderCases,
   claim: claimCases,
   "claim order": claimOrderCases,
+  "claims of many": claimManyCases,
   "claims of retried messages": claimAgainCases,
   record: recordCases,
   fold: foldCases,

@@ -100,15 +100,18 @@ async function applyTogether<Tx>(
 ): Promise<Applied[]> {
   const { apply, registration, batch } = parts;
   const { group, storage, outbox } = apply;
+  const ordered = registration.topic.order !== "parking";
+  const trusted = envelopes.map((envelope) => trustedEnvelope(envelope, apply.trusted));
+  const claims = await storage.inbox.claimMany(
+    tx,
+    trusted.map((envelope) => ({ group, envelope, ordered: ordered && envelope.key !== null })),
+  );
+  // Rare, and settled one by one: such a message must not wait for the others, nor they for it.
+  if (claims.some((claim) => claim === "behind" || claim === "conflict")) throw new NotTogether();
   const items: BatchItem<typeof registration.topic>[] = [];
   const applied: Applied[] = [];
-  for (const delivered of envelopes) {
-    const envelope = trustedEnvelope(delivered, apply.trusted);
-    const ordered = envelope.key !== null && registration.topic.order !== "parking";
-    const claim = await storage.inbox.claim(tx, { group, envelope, ordered, parkedId: null });
-    // Rare, and settled one by one: it must not wait for the others, nor they for it.
-    if (claim === "behind" || claim === "conflict") throw new NotTogether();
-    if (claim !== "claimed") {
+  for (const [index, envelope] of trusted.entries()) {
+    if (claims[index] !== "claimed") {
       applied.push({ type: "message.duplicate", level: "debug", group, message: envelope });
       continue;
     }

@@ -30,6 +30,9 @@ export interface ClaimRequest {
   readonly delivery?: number;
 }
 
+/** A claim of a message that was delivered, not run from where it was parked. */
+export type FirstClaim = Pick<ClaimRequest, "group" | "envelope" | "ordered">;
+
 /** What the inbox answers when a message is recorded by its id alone. */
 export type Recorded =
   | { readonly first: true }
@@ -40,6 +43,8 @@ export type Recorded =
 export interface InboxStore<Tx> {
   /** Records that the group applies this message in `tx`. Concurrent claims of one message wait for each other. */
   claim(tx: Tx, request: ClaimRequest): Promise<Claim>;
+  /** Like `claim` for one after another, in this order, in one round trip. For first deliveries of one group only. */
+  claimMany(tx: Tx, requests: readonly FirstClaim[]): Promise<readonly Claim[]>;
   /** Takes a claim back within its transaction, because the message was not applied but parked. */
   unclaim(tx: Tx, group: string, messageId: string, delivery?: number): Promise<void>;
   /**

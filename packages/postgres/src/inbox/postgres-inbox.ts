@@ -1,4 +1,4 @@
-import type { Claim, ClaimRequest, InboxStore, Recorded } from "@waybill/core";
+import type { Claim, ClaimRequest, FirstClaim, InboxStore, Recorded } from "@waybill/core";
 import { run } from "../connection/run.ts";
 import type { Parts } from "../parts.ts";
 import { present, storable } from "../text.ts";
@@ -36,6 +36,26 @@ export class PostgresInbox<Tx> implements InboxStore<Tx> {
       parkedId,
     ]);
     return present(row?.[0]) as Claim;
+  }
+
+  async claimMany(tx: Tx, requests: readonly FirstClaim[]): Promise<readonly Claim[]> {
+    const [first] = requests;
+    if (first === undefined) return [];
+    const connection = await this.#parts.database.connectionOf(tx);
+    const envelopes = requests.map(({ envelope }) => envelope);
+    const rows = await run(connection, this.#parts.sql.inbox.claimMany, [
+      first.group,
+      envelopes.map(({ id }) => messageUuid(id)),
+      envelopes.map(({ source }) => storable(source)),
+      envelopes.map(({ position }) => position?.incarnation ?? null),
+      envelopes.map(({ topic }) => storable(topic)),
+      envelopes.map(({ partition }) => partition),
+      envelopes.map(({ position }) => position?.sequence ?? null),
+      envelopes.map(({ key }) => (key === null ? null : storable(key))),
+      envelopes.map(({ id }) => storable(id)),
+      requests.map(({ ordered }) => String(ordered)),
+    ]);
+    return rows.map((row) => present(row[0]) as Claim);
   }
 
   async unclaim(tx: Tx, group: string, messageId: string, delivery = 0): Promise<void> {

@@ -2,6 +2,7 @@ import { statement, type Statement } from "./statement.ts";
 
 export interface InboxStatements {
   readonly claim: Statement;
+  readonly claimMany: Statement;
   readonly claimAgain: Statement;
   readonly unclaim: Statement;
   readonly unclaimAgain: Statement;
@@ -14,6 +15,7 @@ export interface InboxStatements {
 export function inboxStatements(schema: string): InboxStatements {
   return {
     claim: statement(`select ${schema}.inbox_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`),
+    claimMany: statement(claimMany(schema)),
     claimAgain: statement(`select ${schema}.inbox_claim_again($1, $2, $3, $4, $5, $6, $7)`),
     unclaim: statement(`delete from ${schema}.inbox where consumer_group = $1 and message_id = $2`),
     unclaimAgain: statement(
@@ -26,6 +28,18 @@ export function inboxStatements(schema: string): InboxStatements {
     forget: statement(forget(schema), { planEachTime: true }),
     fold: statement(fold(schema), { planEachTime: true }),
   };
+}
+
+/** One after another, in the order given: the function sees what its calls before recorded. */
+function claimMany(schema: string): string {
+  return `select ${schema}.inbox_claim($1, m.id, m.source, m.incarnation, m.topic, m.partition, m.sequence, m.key, m.parked_as,
+  m.ordered, null)
+from (
+  select * from unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::integer[], $7::bigint[], $8::text[], $9::text[],
+    $10::boolean[]) with ordinality
+  as m(id, source, incarnation, topic, partition, sequence, key, parked_as, ordered, place)
+  order by place offset 0
+) m`;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Envelope } from "../../message/envelope.ts";
-import type { Claim, ClaimRequest, InboxStore, Recorded } from "../../ports/inbox-store.ts";
+import type { Claim, ClaimRequest, FirstClaim, InboxStore, Recorded } from "../../ports/inbox-store.ts";
 import { RangeSet } from "../range-set.ts";
 import type { MemoryDatabase } from "./memory-database.ts";
 import type { MemoryParked } from "./memory-parked.ts";
@@ -53,6 +53,12 @@ export class MemoryInbox implements InboxStore<MemoryTransaction> {
     const taken = place === null ? undefined : this.#places.read(open, placeName(place));
     this.#add(open, name, taken === undefined ? place : null);
     return taken === undefined ? "claimed" : "conflict";
+  }
+
+  async claimMany(tx: MemoryTransaction, requests: readonly FirstClaim[]): Promise<readonly Claim[]> {
+    const claims: Claim[] = [];
+    for (const request of requests) claims.push(await this.claim(tx, { ...request, parkedId: null }));
+    return claims;
   }
 
   async unclaim(tx: MemoryTransaction, group: string, messageId: string, delivery = 0): Promise<void> {
