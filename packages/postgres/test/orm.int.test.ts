@@ -2,7 +2,7 @@ import { createInbox, createOutbox, defineTopic, type SqlTransaction } from "@wa
 import { drizzle } from "drizzle-orm/node-postgres";
 import { pgTable, text, integer } from "drizzle-orm/pg-core";
 import { CamelCasePlugin, Kysely, ParseJSONResultsPlugin, PostgresDialect } from "kysely";
-import type { Pool } from "pg";
+import type { Pool, PoolClient } from "pg";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { fromDrizzle, fromKysely, fromPrisma, postgresStorage, sqlTransaction } from "../src/index.ts";
@@ -176,6 +176,20 @@ describe("transactions of other libraries", () => {
     for (const from of [fromDrizzle, fromKysely, fromPrisma]) {
       expect(() => from(undefined as never)).toThrow(refusal);
     }
+  });
+
+  test("Drizzle works on Waybill's own transaction", async () => {
+    const pool = testPool(database.url);
+    await pool.query("create table if not exists payments (id text primary key, amount integer not null)");
+    await pool.query("truncate payments");
+    const failing = postgresStorage({ pool }).transaction(async (tx) => {
+      const db = drizzle({ client: tx as unknown as PoolClient });
+      await db.insert(payments).values({ id: "p1", amount: 1 });
+      expect(await db.select().from(payments)).toHaveLength(1);
+      throw new Error("declined");
+    });
+    await expect(failing).rejects.toThrow("declined");
+    expect((await pool.query("select from payments")).rowCount).toBe(0);
   });
 
   test("a library that Waybill does not know: a function that runs statements in its transaction", async () => {
