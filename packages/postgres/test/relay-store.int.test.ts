@@ -215,6 +215,10 @@ describe("the relay's lease and progress", () => {
       attempts: 3,
       reason: "UNROUTABLE",
       error: "Error: \0 no route \ud800",
+      order: "blocking" as const,
+      fingerprint: "0123456789ab",
+      failingSince: null,
+      answered: false,
     };
     await storage.relay.apply(lease, step("9:9:", { park: [one, two, three, four], dead: [dead] }));
     const { parked } = await storage.parked.dueOutgoing(10);

@@ -50,7 +50,7 @@ export function createDeadLetters<Tx>({ storage, topics = [] }: DeadLettersParts
   }
 
   return {
-    list(options = {}) {
+    async list(options = {}) {
       const { limit, state, after, ...filter } = parseOptions("list", listSchema, options);
       const states = state === "any" ? {} : { states: [state] };
       return store.list(limit, { ...given(filter), ...states }, after);
@@ -88,7 +88,7 @@ export function createDeadLetters<Tx>({ storage, topics = [] }: DeadLettersParts
       const { chosen, more } = await choose({ ...filterOf(selection), states: ["dead"] }, limit);
       return { count: await inBatches(chosen, (tx, batch) => store.discard(tx, batch, act)), more };
     },
-    audit(options = {}) {
+    async audit(options = {}) {
       const { limit, id } = parseOptions("audit", auditSchema, options);
       return store.audit(limit, id);
     },
