@@ -43,7 +43,14 @@ export function decide(thrown: unknown, failed: number, retry: RetryPolicy, frac
   return delayMs === 0 ? { kind: "again", error } : { kind: "later", delayMs, error };
 }
 
-/** The database is away or the outcome of a commit unknown: nothing that the message or its handler did. */
+/**
+ * The database is away, the outcome of a commit unknown, or another transaction was in the way of a claim or a send:
+ * nothing that the message or its handler did.
+ */
 export function isStorageTrouble(error: unknown): boolean {
-  return isWaybillError(error, "STORAGE_UNAVAILABLE") || isWaybillError(error, "COMMIT_UNKNOWN");
+  return (
+    isWaybillError(error, "STORAGE_UNAVAILABLE") ||
+    isWaybillError(error, "COMMIT_UNKNOWN") ||
+    isWaybillError(error, "TRANSACTION_CONFLICT")
+  );
 }
