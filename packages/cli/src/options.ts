@@ -28,7 +28,19 @@ export function partitionsOption(): Option {
     .argParser(wholeNumber);
 }
 
-function wholeNumber(text: string): number {
+/** At most so many. */
+export function limitOption(byDefault: number, max: number): Option {
+  return new Option("--limit <count>", `at most so many, up to ${max}`)
+    .default(byDefault)
+    .argParser(wholeNumber);
+}
+
+/** For programs. */
+export function jsonOption(): Option {
+  return new Option("--json", "print JSON").default(false);
+}
+
+export function wholeNumber(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("It must be a whole number.");
 }

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { deadLettersCommand } from "./commands/dead-letters.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { rebaseCommand } from "./commands/rebase.ts";
 import { workerCommand } from "./commands/worker.ts";
@@ -8,6 +9,7 @@ export function program(): Command {
   const waybill = new Command("waybill")
     .description("Reliable delivery between services: tables, relay and answers about single messages.")
     .addCommand(migrateCommand())
+    .addCommand(deadLettersCommand())
     .addCommand(rebaseCommand())
     .addCommand(workerCommand())
     .helpCommand(true);
