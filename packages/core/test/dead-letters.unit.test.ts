@@ -281,7 +281,7 @@ test("a process that dies in the middle of a retried message repeats nothing of 
   await deadLetters.retry("all", ACT);
   broken.clear();
   let dies = true;
-  const { transaction } = storage;
+  const transaction = storage.transaction.bind(storage);
   storage.transaction = (work, options) =>
     transaction(async (tx) => {
       const result = await work(tx);

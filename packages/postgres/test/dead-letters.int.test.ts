@@ -152,8 +152,8 @@ describe("dead letters on PostgreSQL", () => {
     await letters.retry({ group: "over" }, ACT);
     const stale = await storage.transaction((tx) => storage.parked.takeDue(tx, "over"));
     if (stale === null) throw new Error("nothing was due");
-    const { envelope, parkedId, delivery } = stale;
-    const claim = { group: "over", envelope, ordered: true, parkedId, delivery };
+    const { parkedId, delivery } = stale;
+    const claim = { group: "over", envelope: stale.envelope, ordered: true, parkedId, delivery };
     await storage.transaction(async (tx) => {
       expect(await storage.inbox.claim(tx, claim)).toBe("claimed");
       await storage.parked.remove(tx, parkedId);

@@ -151,10 +151,10 @@ function jsonOf(text: string): unknown {
 async function editedPayload(
   letter: DeadLetter,
   topic: Topic,
-  given: unknown,
+  replacement: unknown,
 ): Promise<{ payload: Uint8Array; contentType: string; version: number }> {
-  const payload = await encodePayload(topic, given);
-  const key = topic.keyOf(given);
+  const payload = await encodePayload(topic, replacement);
+  const key = topic.keyOf(replacement);
   if (key !== letter.envelope.key) {
     throw new WaybillError(
       "PAYLOAD_INVALID",
