@@ -45,8 +45,9 @@ export class PostgresOutbox<Tx> implements OutboxStore<Tx> {
     const { outbox } = this.#parts.sql;
     const [first] = messages;
     if (first === undefined) return;
-    if (messages.length === 1) await run(connection, outbox.append, valuesOf(first));
-    else await run(connection, outbox.appendMany, transposed(messages));
+    if (messages.length > 1) await run(connection, outbox.appendMany, transposed(messages));
+    else if (isTimed(first)) await run(connection, outbox.appendTimed, timedValuesOf(first));
+    else await run(connection, outbox.append, valuesOf(first));
   }
 
   async lockKeys(tx: Tx, keys: readonly { readonly topic: string; readonly key: string }[]): Promise<void> {
@@ -119,27 +120,22 @@ export class PostgresOutbox<Tx> implements OutboxStore<Tx> {
   }
 }
 
+function isTimed({ deliverAt, deliverInMs, expiresAt }: NewMessage): boolean {
+  return deliverAt !== null || deliverInMs !== null || expiresAt !== null;
+}
+
 function valuesOf(message: NewMessage): Value[] {
   const { topic, version, key, partition, id, headers, contentType, payload } = message;
-  const { deliverAt, deliverInMs, expiresAt } = message;
-  return [
-    topic,
-    version,
-    key,
-    partition,
-    id,
-    JSON.stringify(headers),
-    contentType,
-    bufferOf(payload),
-    deliverAt,
-    deliverInMs,
-    expiresAt,
-  ];
+  return [topic, version, key, partition, id, JSON.stringify(headers), contentType, bufferOf(payload)];
+}
+
+function timedValuesOf(message: NewMessage): Value[] {
+  return [...valuesOf(message), message.deliverAt, message.deliverInMs, message.expiresAt];
 }
 
 /** One array per column. */
 function transposed(messages: readonly NewMessage[]): Value[] {
-  const rows = messages.map(valuesOf);
+  const rows = messages.map(timedValuesOf);
   const width = rows[0]?.length ?? 0;
   return Array.from({ length: width }, (_, column) =>
     rows.map((row) => row[column] as string | number | Buffer | null),

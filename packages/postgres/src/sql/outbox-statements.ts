@@ -1,7 +1,9 @@
 import { statement, type Statement } from "./statement.ts";
 
 export interface OutboxStatements {
+  /** For a message that is neither delayed nor expires, the usual one: less to bind and to evaluate. */
   readonly append: Statement;
+  readonly appendTimed: Statement;
   readonly appendMany: Statement;
   readonly lockKeys: Statement;
   readonly openWindow: Statement;
@@ -13,6 +15,7 @@ export interface OutboxStatements {
 export function outboxStatements(schema: string): OutboxStatements {
   return {
     append: statement(append(schema)),
+    appendTimed: statement(appendTimed(schema)),
     appendMany: statement(appendMany(schema)),
     lockKeys: statement(lockKeys(schema)),
     openWindow: statement(openWindow(schema)),
@@ -21,10 +24,15 @@ export function outboxStatements(schema: string): OutboxStatements {
   };
 }
 
-const COLUMNS =
-  "topic, version, key, partition, message_id, headers, content_type, payload, deliver_at, expires_at";
+const MESSAGE = "topic, version, key, partition, message_id, headers, content_type, payload";
+
+const COLUMNS = `${MESSAGE}, deliver_at, expires_at`;
 
 function append(schema: string): string {
+  return `insert into ${schema}.outbox (${MESSAGE}) values ($1, $2, $3, $4, $5, $6, $7, $8)`;
+}
+
+function appendTimed(schema: string): string {
   return `insert into ${schema}.outbox (${COLUMNS})
 values ($1, $2, $3, $4, $5, $6, $7, $8,
   coalesce(to_timestamp($9::float8 / 1000), clock_timestamp() + $10::float8 * interval '1 ms'),
