@@ -36,7 +36,7 @@ export const parked: Migration = {
   delivery integer not null default 0,
   constraint parked_message unique (consumer_group, message_id)
 )`,
-    `create index parked_due on ${schema}.parked (consumer_group, due_at)`,
+    `create index parked_due on ${schema}.parked (consumer_group, due_at, id)`,
     `create index parked_key on ${schema}.parked (consumer_group, topic, key, id) where ordering = 'blocking' and key is not null`,
     promote(schema),
     add(schema),
@@ -128,6 +128,10 @@ end
 $body$`;
 }
 
+/**
+ * Those of its key that are due wait `behind` it from now on, so that nobody looks at them again and again meanwhile.
+ * Rows that another process has locked are left: it may wait for the key, which is locked here.
+ */
 function again(schema: string): string {
   return `create function ${schema}.parked_again(
   parked_id bigint, new_reason text, new_stage text, new_attempts integer, due_in_ms double precision, new_error text
@@ -141,6 +145,14 @@ begin
   where p.id = parked_id
   returning p.consumer_group, p.topic, p.key, p.ordering into changed;
   if changed.ordering = 'blocking' and changed.key is not null then
+    update ${schema}.parked p set reason = 'behind', due_at = 'infinity'
+    where new_reason in ('retry', 'unknown') and p.id in (
+      select l.id from ${schema}.parked l
+      where l.consumer_group = changed.consumer_group and l.topic = changed.topic and l.key = changed.key
+        and l.ordering = 'blocking' and l.key is not null and l.id > parked_id and l.reason = 'delayed'
+        and l.due_at <= clock_timestamp()
+      for update skip locked
+    );
     perform ${schema}.parked_promote(changed.consumer_group, changed.topic, changed.key);
   end if;
 end

@@ -162,4 +162,28 @@ describe("parked messages", () => {
     for (let n = 0; n < 20; n += 1) expect((await storage.parked.dueOutgoing(100)).parked).toEqual([]);
     expect((performance.now() - startedAt) / 20).toBeLessThan(20);
   });
+
+  test("thousands of one key that are due at once are taken quickly, also behind the first when that fails", async () => {
+    const storage = await open();
+    const pool = testPool(database.url);
+    await pool.query(`insert into waybill.parked (consumer_group, message_id, source, topic, version, key, partition, headers, content_type,
+      payload, created_at, reason, stage, ordering, attempts, due_at)
+      select '${GROUP}', n::text, 's', 'order.placed', 1, 'k1', 3, '{}', 'x', '', now(), 'delayed', 'handle', 'blocking', 0, now() from generate_series(1, 20000) n`);
+    const quick = async (): Promise<string | null> => {
+      let taken: string | null = null;
+      const startedAt = performance.now();
+      for (let n = 0; n < 20; n += 1) taken = (await takeDue(storage))?.envelope.key ?? null;
+      expect((performance.now() - startedAt) / 20).toBeLessThan(20);
+      return taken;
+    };
+    expect(await quick()).toBe("k1");
+    await storage.transaction(async (tx) => {
+      const first = await storage.parked.takeDue(tx, GROUP);
+      const again = { reason: "retry", stage: "handle", attempts: 1, dueInMs: 600_000, error: "x" } as const;
+      await storage.parked.again(tx, first?.parkedId ?? 0, again);
+    });
+    expect(await quick()).toBeNull();
+    await parkAll(storage, newParked({ envelope: envelope({ key: "k2" }) }));
+    expect(await quick()).toBe("k2");
+  });
 });

@@ -134,4 +134,33 @@ export function parkedOrderCases<Tx>({ open }: StorageSuite<Tx>): void {
     const next = await later(bed, 80, "the first of the key", () => takeOne(storage));
     expect(next.parkedId).toBe(first?.parkedId);
   });
+
+  test("what is delayed and due waits behind one of its key that failed again, and so does what comes later", async () => {
+    const bed = await open();
+    const { storage } = bed;
+    const delayed = { reason: "delayed" } as const;
+    const rows = [parkedOf("k"), parkedOf("k", delayed), parkedOf("k", delayed)];
+    await parkAll(
+      storage,
+      ...rows,
+      parkedOf("k", { ...delayed, due: { inMs: FAR_MS } }),
+      parkedOf("j", delayed),
+    );
+    const again = { stage: "handle", reason: "retry", attempts: 2, dueInMs: 80, error: "x" } as const;
+    await takeOne(storage, (tx, { parkedId }) => storage.parked.again(tx, parkedId, again));
+    expect((await storage.parked.count(10)).toSorted((a, b) => b.count - a.count)).toMatchObject([
+      { reason: "behind", count: 2 },
+      { reason: "delayed", count: 2 },
+      { reason: "retry", count: 1 },
+    ]);
+    const ran: string[] = [];
+    for (let count = 0; count < 4; count += 1) {
+      const row = await later(bed, 80, "a due message", () =>
+        takeOne(storage, (tx, { parkedId }) => storage.parked.remove(tx, parkedId)),
+      );
+      if (row.envelope.key === "k") ran.push(row.envelope.id);
+    }
+    expect(ran).toEqual(rows.map(({ envelope }) => envelope.id));
+    expect(await takeOne(storage)).toBeNull();
+  });
 }

@@ -6,7 +6,7 @@ import type { MemoryDatabase } from "./memory-database.ts";
 import type { MemoryDeadLetterTable } from "./memory-dead-letter-table.ts";
 import type { MemoryTransaction, OpenTransaction } from "./open-transaction.ts";
 import type { ParkedRow } from "./parked-order.ts";
-import { holdsUpItsKey, orderKey, runnable } from "./parked-order.ts";
+import { dueBehind, holdsUpItsKey, orderKey, runnable } from "./parked-order.ts";
 import { VersionedTable } from "./versioned-table.ts";
 
 /** Messages that wait, in memory. `parkedId` is the place in the order of a key, and never changes. */
@@ -83,7 +83,12 @@ export class MemoryParked implements ParkedStore<MemoryTransaction> {
     const row = this.#rows.read(open, parkedId);
     if (row === undefined) return;
     const { dueInMs, ...changed } = change;
-    this.#rows.write(open, parkedId, { ...row, ...changed, dueAt: this.#database.now() + dueInMs });
+    const again = { ...row, ...changed, dueAt: this.#database.now() + dueInMs };
+    this.#rows.write(open, parkedId, again);
+    for (const one of dueBehind(again, this.#of(open, row.group), this.#database.now())) {
+      if (this.#database.locks.tryTake(open, rowLock(one.parkedId)))
+        this.#rows.write(open, one.parkedId, one);
+    }
   }
 
   async count(limit: number): Promise<readonly { group: string; reason: ParkedReason; count: number }[]> {
@@ -136,7 +141,11 @@ export class MemoryParked implements ParkedStore<MemoryTransaction> {
         const reason = row.reason === "void" ? "void" : "retry";
         const dueAt = this.#database.now() + change.dueInMs;
         const { attempts, error } = change;
-        return this.#rows.writeCommitted(row.parkedId, { ...row, reason, attempts, error, dueAt });
+        const again: ParkedRow = { ...row, reason, attempts, error, dueAt };
+        this.#rows.writeCommitted(row.parkedId, again);
+        for (const one of dueBehind(again, this.#of(null, row.group), this.#database.now()))
+          this.#rows.writeCommitted(one.parkedId, one);
+        return;
       }
       case "dead":
         this.#drop(row);

@@ -42,3 +42,13 @@ export function runnable(rows: readonly ParkedRow[], now: number): ParkedRow[] {
   }
   return found;
 }
+
+/** The delayed rows of its key that are due and now wait behind one that failed again, as they are from then on. */
+export function dueBehind(failed: ParkedRow, rows: readonly ParkedRow[], now: number): ParkedRow[] {
+  const key = orderKey(failed);
+  if (key === null || !holdsUpItsKey(failed)) return [];
+  return rows
+    .filter((row) => row.order === "blocking" && row.reason === "delayed" && row.dueAt <= now)
+    .filter((row) => row.parkedId > failed.parkedId && orderKey(row) === key)
+    .map((row) => ({ ...row, reason: "behind" }));
+}
