@@ -143,6 +143,32 @@ test("a compensated message is retried in bulk only when asked for, and never co
   expect(await deadLetters.retry(letter?.deadLetterId ?? 0, ACT)).toEqual({ count: 1, more: false });
 });
 
+test("a failure keeps its stack and fingerprint while its compensation is tried again", async () => {
+  const bed = createBed();
+  const locked = new Set([2]);
+  bed.waybill.consumer("stock").on(
+    Placed,
+    ({ no }) => {
+      throw new Unprocessable(`no stock for order ${no}`);
+    },
+    {
+      compensate: ({ no }, { error }) => {
+        expect(error).toMatchObject({ name: "Unprocessable", message: `no stock for order ${no}` });
+        if (locked.delete(no)) throw new Error("ledger locked");
+      },
+    },
+  );
+  await bed.waybill.start();
+  await bed.place("a", 1);
+  await bed.place("b", 2);
+  const { deadLetters } = bed.waybill;
+  await ticking(bed, "both dead", async () => (await deadLetters.list()).length === 2);
+  const [late, direct] = await deadLetters.list();
+  expect(late?.envelope.key).toBe("b");
+  expect(late?.fingerprint).toBe(direct?.fingerprint);
+  expect(late?.error).toMatch(/^Unprocessable: no stock for order 2\n +at /);
+});
+
 test("equal failures form one group, which can be retried by its fingerprint", async () => {
   const bed = await breakable();
   const { deadLetters, broken, place, dead } = bed;
