@@ -57,6 +57,9 @@ test("transactions open for long that wrote into or read the outbox delay no INS
   await purged;
   const sent = await stop();
   expectNobodyWaited(sent);
+  await waitFor(async () => (await the.published()).length >= sent.ids.length, {
+    describe: "everything else published",
+  });
   expect(await the.published()).not.toContain(lateId);
 
   await late.end();
