@@ -4,6 +4,7 @@ import type { Verdict } from "../ports/broker.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { EventListener } from "../ports/events.ts";
 import type { Parked } from "../ports/parked-store.ts";
+import { pauseMs } from "../retry/pause.ts";
 import { exponential } from "../retry/retry-policy.ts";
 import type { Applied, ApplyParts, Work } from "./application.ts";
 import { applyMessage } from "./apply-message.ts";
@@ -11,7 +12,6 @@ import { deadlineOn, type Deadline } from "./deadline.ts";
 import { decide, isStorageTrouble } from "./failure.ts";
 
 const PARKED_RUN_MAX = 500;
-const PAUSE_FIRST_MS = 50;
 const FALLBACK_RETRY = exponential({ firstMs: 1_000, maxMs: 60_000, attempts: 12 });
 
 /** Gives every message its transaction, and waits out a database that is away. */
@@ -45,8 +45,7 @@ export function messageRunner<Tx>(parts: ApplyParts<Tx>, clock: Clock, emit: Eve
   }
 
   async function pause(failures: number, thrown: unknown): Promise<void> {
-    const longest = Math.min(parts.options.pauseMaxMs, PAUSE_FIRST_MS * 2 ** Math.min(failures, 16));
-    const retryInMs = Math.round(longest * (1 - 0.2 * parts.random.fraction()));
+    const retryInMs = pauseMs(failures, parts.options.pauseMaxMs, parts.random.fraction());
     emit({ type: "consumer.waiting", level: "warn", group, retryInMs, error: toError(thrown) });
     await clock.sleep(retryInMs, stopping.signal);
   }
@@ -59,11 +58,8 @@ export function messageRunner<Tx>(parts: ApplyParts<Tx>, clock: Clock, emit: Eve
         emit(await inTransaction((tx, deadline) => applyMessage(tx, current, parts, deadline)));
         return { kind: "ack" };
       } catch (thrown) {
-        if (isStorageTrouble(thrown)) {
-          await pause(failures, thrown);
-          failures += 1;
-        } else if (current.decision !== null) {
-          // Even recording the failure failed: only time can help.
+        // When even recording a failure failed, only time can help either.
+        if (isStorageTrouble(thrown) || current.decision !== null) {
           await pause(failures, thrown);
           failures += 1;
         } else {

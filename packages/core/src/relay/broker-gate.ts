@@ -4,9 +4,8 @@ import type { Broker } from "../ports/broker.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { EventListener } from "../ports/events.ts";
 import type { Random } from "../ports/random.ts";
+import { pauseMs } from "../retry/pause.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
-
-const PAUSE_FIRST_MS = 50;
 
 /** The circuit breaker between a relay and its broker: while the broker is away the relay waits and loses nothing. */
 export interface BrokerGate {
@@ -52,8 +51,7 @@ export function brokerGate(parts: GateParts): BrokerGate {
   }
 
   async function pause(error: Error): Promise<void> {
-    const longest = Math.min(pauseMaxMs, PAUSE_FIRST_MS * 2 ** Math.min(failures - 1, 16));
-    const retryInMs = Math.round(longest * (1 - 0.2 * random.fraction()));
+    const retryInMs = pauseMs(failures - 1, pauseMaxMs, random.fraction());
     emit({ type: "relay.paused", level: "warn", retryInMs, error });
     wake = new AbortController();
     await clock.sleep(retryInMs, AbortSignal.any([wake.signal, keeper.signal]));
