@@ -1,15 +1,15 @@
 import type { NativeBrokerEvent } from "@waybill/broker";
 import type { Broker } from "@waybill/core";
-import { backUpPostgres, createDatabase, startPostgres, waitFor } from "@waybill/services";
+import { backUpPostgres, startPostgres, waitFor } from "@waybill/services";
 import { testFolder } from "@waybill/services/vitest";
 import type { Pool } from "pg";
-import { expect, inject, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { tcpForwarder } from "../src/tcp-forwarder.ts";
 import {
   appliedOnce,
   brokerOf,
   countOf,
-  ledger,
+  ledgerElsewhere,
   notes,
   prepare,
   reasons,
@@ -42,12 +42,7 @@ async function count(pool: Pool): Promise<number> {
 test("a failover to a standby that lost the last transactions, while the relay runs: a new incarnation, nothing skipped, nothing new swallowed", async () => {
   const brokerEvents: NativeBrokerEvent[] = [];
   const broker = brokerOf(brokerEvents);
-  const elsewhere = await createDatabase({ url: inject("postgresUrl") });
-  onTestFinished(() => elsewhere.drop());
-  const effects = testPool(elsewhere.url);
-  await prepare(effects, "ledger");
-  const applying = ledger(effects, broker);
-  await applying.waybill.start({ relay: false });
+  const { effects, applying } = await ledgerElsewhere(broker);
 
   const primary = await startPostgres({ embedded: true, fsync: false, settings: { wal_keep_size: "256MB" } });
   onTestFinished(() => primary.stop());

@@ -1,10 +1,10 @@
 import { nativeBroker, type NativeBrokerEvent } from "@waybill/broker";
 import { createWaybill, type Broker, type Waybill, type WaybillEvent } from "@waybill/core";
 import { inTransaction, migrate, postgresStorage, type PgTransaction } from "@waybill/postgres";
-import { waitFor } from "@waybill/services";
+import { createDatabase, waitFor } from "@waybill/services";
 import { testFolder } from "@waybill/services/vitest";
 import { Pool } from "pg";
-import { expect, onTestFinished } from "vitest";
+import { expect, inject, onTestFinished } from "vitest";
 import { applyNote, LEDGER_TABLES, Noted } from "../src/index.ts";
 import { lentBroker } from "../src/lent-broker.ts";
 
@@ -42,6 +42,19 @@ export function notes(pool: Pool, broker: Broker, withLedger = false): Service {
 /** Another service, with a database of its own, whose group applies the notes. */
 export function ledger(pool: Pool, broker: Broker): Service {
   return service("ledger", pool, broker, true);
+}
+
+/** That service on a database in the shared server, taking deliveries: it keeps what it has applied, whatever `notes` loses. */
+export async function ledgerElsewhere(
+  broker: Broker,
+): Promise<{ readonly effects: Pool; readonly applying: Service }> {
+  const elsewhere = await createDatabase({ url: inject("postgresUrl") });
+  onTestFinished(() => elsewhere.drop());
+  const effects = testPool(elsewhere.url);
+  await prepare(effects, "ledger");
+  const applying = ledger(effects, broker);
+  await applying.waybill.start({ relay: false });
+  return { effects, applying };
 }
 
 function service(source: string, pool: Pool, broker: Broker, withLedger: boolean): Service {

@@ -1,13 +1,13 @@
 import type { NativeBrokerEvent } from "@waybill/broker";
 import { rebase } from "@waybill/postgres";
-import { createDatabase, startPostgres, waitFor, type PostgresServer } from "@waybill/services";
+import { startPostgres, waitFor, type PostgresServer } from "@waybill/services";
 import type { Pool } from "pg";
-import { expect, inject, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import {
   appliedOnce,
   brokerOf,
   countOf,
-  ledger,
+  ledgerElsewhere,
   notes,
   prepare,
   reasons,
@@ -48,12 +48,7 @@ async function follow(from: PostgresServer, source: Pool, to: Pool): Promise<voi
 test("a logical replica as successor is refused while it follows and until a rebase; then nothing is skipped or swallowed", async () => {
   const brokerEvents: NativeBrokerEvent[] = [];
   const broker = brokerOf(brokerEvents);
-  const elsewhere = await createDatabase({ url: inject("postgresUrl") });
-  onTestFinished(() => elsewhere.drop());
-  const effects = testPool(elsewhere.url);
-  await prepare(effects, "ledger");
-  const applying = ledger(effects, broker);
-  await applying.waybill.start({ relay: false });
+  const { effects, applying } = await ledgerElsewhere(broker);
 
   const first = await started();
   const before = testPool(first.url);

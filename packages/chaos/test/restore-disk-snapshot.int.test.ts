@@ -1,15 +1,15 @@
 import type { NativeBrokerEvent } from "@waybill/broker";
 import type { Broker } from "@waybill/core";
 import { rebase } from "@waybill/postgres";
-import { backUpPostgres, createDatabase, startPostgres, type PostgresServer } from "@waybill/services";
+import { backUpPostgres, startPostgres, type PostgresServer } from "@waybill/services";
 import { testFolder } from "@waybill/services/vitest";
 import type { Pool } from "pg";
-import { expect, inject, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import {
   appliedOnce,
   brokerOf,
   countOf,
-  ledger,
+  ledgerElsewhere,
   notes,
   prepare,
   reasons,
@@ -36,12 +36,7 @@ interface Restored {
 async function wentBack(takeovers: number): Promise<Restored> {
   const brokerEvents: NativeBrokerEvent[] = [];
   const broker = brokerOf(brokerEvents);
-  const elsewhere = await createDatabase({ url: inject("postgresUrl") });
-  onTestFinished(() => elsewhere.drop());
-  const effects = testPool(elsewhere.url);
-  await prepare(effects, "ledger");
-  const applying = ledger(effects, broker);
-  await applying.waybill.start({ relay: false });
+  const { effects, applying } = await ledgerElsewhere(broker);
 
   const server = await startedServer();
   const before = testPool(server.url);
