@@ -1,4 +1,6 @@
-/** Chance that one seed repeats: a 32-bit generator (mulberry32). */
+import { seededRandom } from "@waybill/services";
+
+/** Chance that one seed repeats. */
 export interface Seeded {
   /** In [0, 1). */
   fraction(): number;
@@ -7,12 +9,6 @@ export interface Seeded {
 }
 
 export function seeded(seed: number): Seeded {
-  let state = seed >>> 0;
-  const fraction = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
+  const fraction = seededRandom(seed);
   return { fraction, below: (below) => Math.floor(fraction() * below) };
 }

@@ -18,3 +18,4 @@ export type { TemporaryFolder } from "./process/temporary-folder.ts";
 export { waitFor } from "./process/wait-for.ts";
 export type { WaitForOptions } from "./process/wait-for.ts";
 export { requirePart } from "./require-part.ts";
+export { seededRandom } from "./seeded-random.ts";

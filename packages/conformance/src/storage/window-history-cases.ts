@@ -1,7 +1,7 @@
 import type { Snapshot, Storage } from "@waybill/core";
+import { seededRandom } from "@waybill/services";
 import { expect, test } from "vitest";
 import { newMessage } from "../support/messages.ts";
-import { seededRandom } from "../support/seeded-random.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import type { StorageSuite } from "./storage-bed.ts";
 import { startOf } from "./storage-bed.ts";
