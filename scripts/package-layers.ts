@@ -8,6 +8,8 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   migrations: [],
   "packages/broker": ["@waybill/core", "@waybill/log"],
   "packages/postgres": ["@waybill/core", "@waybill/migrations"],
+  "packages/rabbitmq": ["@waybill/core"],
+  "packages/kafka": ["@waybill/core"],
   "packages/testing": ["@waybill/core"],
   "packages/cli": ["@waybill/core", "@waybill/postgres", "@waybill/broker", "@waybill/migrations"],
   benchmarks: ["@waybill/core", "@waybill/log", "@waybill/broker", "@waybill/postgres", "@waybill/services"],
