@@ -1,3 +1,6 @@
+export { whyNoKafka } from "./kafka/kafka-binary.ts";
+export { startKafka } from "./kafka/start-kafka.ts";
+export type { KafkaServer } from "./kafka/start-kafka.ts";
 export { whyNoPgBouncer } from "./pgbouncer/pgbouncer-binary.ts";
 export { startPgBouncer } from "./pgbouncer/start-pgbouncer.ts";
 export type { PgBouncer, StartPgBouncerOptions } from "./pgbouncer/start-pgbouncer.ts";
@@ -17,5 +20,9 @@ export { temporaryFolder } from "./process/temporary-folder.ts";
 export type { TemporaryFolder } from "./process/temporary-folder.ts";
 export { waitFor } from "./process/wait-for.ts";
 export type { WaitForOptions } from "./process/wait-for.ts";
+export type { NodeControl } from "./process/server-node.ts";
+export { whyNoRabbitmq } from "./rabbitmq/rabbitmq-binary.ts";
+export { startRabbitmq } from "./rabbitmq/start-rabbitmq.ts";
+export type { RabbitmqServer } from "./rabbitmq/start-rabbitmq.ts";
 export { requirePart } from "./require-part.ts";
 export { seededRandom } from "./seeded-random.ts";

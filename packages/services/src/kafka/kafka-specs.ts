@@ -1,0 +1,31 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { servicePorts } from "../process/service-ports.ts";
+
+/** Everything that makes a broker what it is: with the same again, it is the same broker. */
+export interface KafkaNodeSpec {
+  readonly id: number;
+  readonly folder: string;
+  readonly clusterId: string;
+  readonly port: number;
+  /** Where each broker of the cluster takes part in the quorum, by its id; this one among them. */
+  readonly voters: readonly { readonly id: number; readonly port: number }[];
+  /** Folder with Kafka's jars. */
+  readonly jars: string;
+}
+
+/** The brokers of one cluster in `folder`, on free ports. */
+export async function kafkaSpecs(folder: string, jars: string, count: number): Promise<KafkaNodeSpec[]> {
+  const ports = await servicePorts(2 * count);
+  const nextPort = (): number => ports.pop() ?? 0;
+  const clusterId = randomBytes(16).toString("base64url");
+  const voters = Array.from({ length: count }, (_, index) => ({ id: index + 1, port: nextPort() }));
+  return voters.map(({ id }) => ({
+    id,
+    folder: join(folder, `broker${id}`),
+    clusterId,
+    port: nextPort(),
+    voters,
+    jars,
+  }));
+}

@@ -1,0 +1,38 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { servicePorts } from "../process/service-ports.ts";
+
+/** Everything that makes a node what it is: with the same again, it is the same node. */
+export interface RabbitmqNodeSpec {
+  readonly nodename: string;
+  readonly folder: string;
+  /** Folder with the cookie that all nodes of a cluster share. */
+  readonly home: string;
+  readonly epmdPort: number;
+  readonly port: number;
+  readonly managementPort: number;
+  readonly distributionPort: number;
+  /** The node names of the cluster, this one among them. */
+  readonly members: readonly string[];
+}
+
+/** Nodes of one cluster in `folder`, on free ports, and their common cookie. */
+export async function rabbitmqSpecs(folder: string, members: readonly string[]): Promise<RabbitmqNodeSpec[]> {
+  const home = join(folder, "home");
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  writeFileSync(join(home, ".erlang.cookie"), randomBytes(20).toString("hex"), { mode: 0o400 });
+  const ports = await servicePorts(1 + 3 * members.length);
+  const nextPort = (): number => ports.pop() ?? 0;
+  const epmdPort = nextPort();
+  return members.map((nodename) => ({
+    nodename,
+    folder: join(folder, nodename.split("@")[0] ?? nodename),
+    home,
+    epmdPort,
+    port: nextPort(),
+    managementPort: nextPort(),
+    distributionPort: nextPort(),
+    members,
+  }));
+}

@@ -1,0 +1,61 @@
+import { randomBytes } from "node:crypto";
+import { afterAll, beforeAll } from "vitest";
+import { deleteVhost, putVhost, withVhost } from "../rabbitmq/management-api.ts";
+import { askShared, startDeadlineMs } from "./ask-shared.ts";
+import type { RabbitmqFacts } from "./start-shared.ts";
+
+/** Can be read inside hooks and tests of the file, not while it is being loaded. */
+export interface TestRabbitmq {
+  /** With a virtual host of its own. */
+  readonly url: string;
+  /** The HTTP API, with user and password; null where it cannot be reached. */
+  readonly managementUrl: string | null;
+  /** Null where the HTTP API cannot be reached. */
+  readonly version: string | null;
+  /** The name of the virtual host; null for that of `RABBITMQ_URL`. */
+  readonly vhost: string | null;
+}
+
+/**
+ * An empty virtual host for the test file or `describe` block that calls it, removed after its last test, on the RabbitMQ
+ * server that all test files of a run share. The first call of a run starts the server (about 7 s).
+ *
+ * With `RABBITMQ_URL` set it is that server. Virtual hosts are made there if its management plugin answers at
+ * `RABBITMQ_MANAGEMENT_URL`, or at port 15672 with the same user; otherwise all tests share the one of the URL.
+ */
+export function testRabbitmq(): TestRabbitmq {
+  let place: TestRabbitmq | undefined;
+  beforeAll(async () => {
+    place = await makePlace();
+  }, startDeadlineMs);
+  afterAll(async () => {
+    if (place?.managementUrl && place.vhost) await deleteVhost(place.managementUrl, place.vhost);
+  });
+  const opened = (): TestRabbitmq => {
+    if (!place)
+      throw new Error("testRabbitmq: read it inside a hook or a test, not while the file is loaded");
+    return place;
+  };
+  return {
+    get url() {
+      return opened().url;
+    },
+    get managementUrl() {
+      return opened().managementUrl;
+    },
+    get version() {
+      return opened().version;
+    },
+    get vhost() {
+      return opened().vhost;
+    },
+  };
+}
+
+async function makePlace(): Promise<TestRabbitmq> {
+  const facts = await askShared<RabbitmqFacts>("rabbitmq");
+  if (facts.managementUrl === null) return { ...facts, vhost: null };
+  const vhost = `test-${randomBytes(8).toString("hex")}`;
+  await putVhost(facts.managementUrl, vhost);
+  return { ...facts, url: withVhost(facts.url, vhost), vhost };
+}
