@@ -1,1 +1,3 @@
-export {};
+export { rabbitmqBroker } from "./rabbitmq-broker.ts";
+export type { RabbitmqBrokerOptions } from "./options/rabbitmq-broker-options.ts";
+export type { RabbitmqBrokerEvent, RabbitmqBrokerListener, Role } from "./events.ts";

@@ -1,0 +1,139 @@
+import type { ChannelModel, ConfirmChannel } from "amqplib";
+import { IllegalOperationError } from "amqplib";
+import { asError } from "../connection/unavailable.ts";
+import { messageIdOf } from "../wire/from-amqp.ts";
+import { publishOn } from "./publish-on.ts";
+import { toAmqp } from "../wire/to-amqp.ts";
+import type { Flight } from "./batch.ts";
+import { nacked, unencodable, unroutable } from "./refusals.ts";
+import { Window } from "./window.ts";
+
+/** Payload bytes that may be unconfirmed at once: they are in memory until they are. */
+const WINDOW_BYTES_MAX = 64 * 1024 * 1024;
+
+export interface PublishChannelListener {
+  /** Messages were confirmed or refused: there may be room again. */
+  settled(channel: PublishChannel): void;
+  /** The channel is closed; `unconfirmed` may or may not have arrived. */
+  closed(channel: PublishChannel, unconfirmed: readonly Flight[], error: Error): void;
+}
+
+/**
+ * One confirm channel and what is unconfirmed on it. A message that was returned as unroutable is confirmed right
+ * after by the server, and is rejected all the same.
+ *
+ * After a nack the channel takes nothing more: where a quorum queue lost its leader, it may go on to answer nothing
+ * but nacks, while another channel publishes well. So a message is refused only once a second channel nacked it.
+ */
+export class PublishChannel {
+  readonly #channel: ConfirmChannel;
+  readonly #exchange: string;
+  readonly #messagesMax: number;
+  readonly #listener: PublishChannelListener;
+  readonly #window = new Window<Flight>();
+  readonly #again: Flight[] = [];
+  #bytes = 0;
+  #error: Error | null = null;
+  #left = false;
+
+  private constructor(
+    channel: ConfirmChannel,
+    exchange: string,
+    messagesMax: number,
+    listener: PublishChannelListener,
+  ) {
+    this.#channel = channel;
+    this.#exchange = exchange;
+    this.#messagesMax = messagesMax;
+    this.#listener = listener;
+    channel.on("error", (error) => (this.#error = error));
+    channel.on("close", () => this.#closed());
+    channel.on("return", ({ properties }) => this.#returned(messageIdOf(properties)));
+    channel.on("ack", ({ deliveryTag, multiple }) => this.#answered(deliveryTag, multiple, true));
+    channel.on("nack", ({ deliveryTag, multiple }) => this.#answered(deliveryTag, multiple, false));
+  }
+
+  static async open(
+    model: ChannelModel,
+    options: { readonly exchange: string; readonly confirmWindow: number },
+    listener: PublishChannelListener,
+  ): Promise<PublishChannel> {
+    const channel = await model.createConfirmChannel();
+    return new PublishChannel(channel, options.exchange, options.confirmWindow, listener);
+  }
+
+  /** Whether another message may be published now. */
+  get hasRoom(): boolean {
+    const { size } = this.#window;
+    if (this.#left || this.#again.length > 0) return false;
+    return size < this.#messagesMax && (this.#bytes < WINDOW_BYTES_MAX || size === 0);
+  }
+
+  /** Whether so much has been confirmed that it pays to publish on: messages leave together then. */
+  get hasMuchRoom(): boolean {
+    return this.#window.size <= this.#messagesMax / 2 && this.hasRoom;
+  }
+
+  /** The messages to publish again on another channel, once nothing more is unconfirmed on this one; else `null`. */
+  get spent(): readonly Flight[] | null {
+    return this.#again.length > 0 && this.#window.size === 0 ? this.#again : null;
+  }
+
+  /** Sends a message. One that cannot be encoded is rejected; nothing is thrown. */
+  publish(flight: Flight): void {
+    const { envelope } = flight;
+    try {
+      publishOn(this.#channel, this.#exchange, envelope.topic, toAmqp(envelope));
+    } catch (error) {
+      const closing = error instanceof IllegalOperationError;
+      flight.settle(closing ? { kind: "unknown", error: asError(error) } : unencodable(envelope, error));
+      return;
+    }
+    this.#window.push(flight);
+    this.#bytes += flight.bytes;
+  }
+
+  /** Forgets the channel and closes it. Answers what is unconfirmed or was to be published again. */
+  leave(): readonly Flight[] {
+    if (this.#left) return [];
+    this.#left = true;
+    void Promise.resolve()
+      .then(() => this.#channel.close())
+      .catch(() => {});
+    return [...this.#window.takeUpTo(Number.MAX_SAFE_INTEGER), ...this.#again];
+  }
+
+  #returned(messageId: string | undefined): void {
+    const flight = this.#window.find((one) => !one.returned && one.envelope.id === messageId);
+    if (flight !== null) flight.returned = true;
+  }
+
+  #answered(tag: number, multiple: boolean, confirmed: boolean): void {
+    if (this.#left) return;
+    if (multiple) {
+      for (const flight of this.#window.takeUpTo(tag)) this.#settle(flight, confirmed);
+    } else {
+      const flight = this.#window.take(tag);
+      if (flight !== null) this.#settle(flight, confirmed);
+    }
+    this.#listener.settled(this);
+  }
+
+  #settle(flight: Flight, confirmed: boolean): void {
+    this.#bytes -= flight.bytes;
+    if (flight.returned) flight.settle(unroutable(flight.envelope));
+    else if (confirmed) flight.confirm();
+    else if (flight.nacked) flight.settle(nacked(flight.envelope));
+    else {
+      flight.nacked = true;
+      this.#again.push(flight);
+    }
+  }
+
+  #closed(): void {
+    if (this.#left) return;
+    this.#left = true;
+    const unconfirmed = [...this.#window.takeUpTo(Number.MAX_SAFE_INTEGER), ...this.#again];
+    this.#listener.closed(this, unconfirmed, this.#error ?? new Error("the channel was closed"));
+  }
+}

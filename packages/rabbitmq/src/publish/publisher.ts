@@ -1,0 +1,159 @@
+import type { ChannelModel } from "amqplib";
+import type { Envelope, PublishResult } from "@waybill/core";
+import type { LinkUser } from "../connection/link.ts";
+import { asError, unavailable } from "../connection/unavailable.ts";
+import { within } from "../connection/within.ts";
+import { notify } from "../events.ts";
+import type { ResolvedRabbitmqBrokerOptions } from "../options/rabbitmq-broker-options.ts";
+import type { Topology } from "../topology/topology.ts";
+import { Batch, Flight } from "./batch.ts";
+import type { PublishChannelListener } from "./publish-channel.ts";
+import { PublishChannel } from "./publish-channel.ts";
+import { sizeLimitIn, tooLarge } from "./refusals.ts";
+
+/** What the publisher wants of its connection. */
+export interface PublishLink {
+  blockedBy(): string | null;
+  replace(error: Error): void;
+}
+
+/**
+ * Publishes over one connection: in the order of the calls, pipelined up to the confirm window. A channel that fails is
+ * replaced, and with it everything that waits becomes unknown: what comes later must not overtake what was lost.
+ */
+export class Publisher implements LinkUser, PublishChannelListener {
+  readonly #options: ResolvedRabbitmqBrokerOptions;
+  readonly #topology: Topology;
+  readonly #link: PublishLink;
+  #model: ChannelModel | null = null;
+  #channel: PublishChannel | null = null;
+  /** Not sent yet, in order, from `#next` on. */
+  #waiting: Flight[] = [];
+  #next = 0;
+  #payloadBytesMax: number;
+
+  constructor(options: ResolvedRabbitmqBrokerOptions, topology: Topology, link: PublishLink) {
+    this.#options = options;
+    this.#topology = topology;
+    this.#link = link;
+    this.#payloadBytesMax = options.payloadBytesMax;
+  }
+
+  async restore(model: ChannelModel): Promise<void> {
+    this.#model = model;
+    await this.#topology.restore(model);
+    await this.#openChannel(model);
+  }
+
+  lost(error: Error): void {
+    this.#model = null;
+    const channel = this.#channel;
+    this.#channel = null;
+    this.#giveUp(channel?.leave() ?? [], error);
+  }
+
+  publish(batch: readonly Envelope[], timeoutMs: number): Promise<readonly PublishResult[]> {
+    const blockedBy = this.#link.blockedBy();
+    if (this.#model === null || blockedBy !== null) {
+      const error = unavailable(
+        blockedBy === null ? "there is no connection." : `it is blocked: ${blockedBy}.`,
+      );
+      return Promise.resolve(batch.map(() => ({ kind: "unknown", error })));
+    }
+    const call = new Batch(batch.length);
+    for (const [index, envelope] of batch.entries()) {
+      if (envelope.payload.byteLength > this.#payloadBytesMax)
+        call.settle(index, tooLarge(envelope, this.#payloadBytesMax));
+      else this.#waiting.push(new Flight(envelope, call, index));
+    }
+    this.#pump();
+    const cancel = this.#options.clock.after(timeoutMs, () => this.#expired(call, timeoutMs));
+    return call.results.finally(cancel);
+  }
+
+  settled(channel: PublishChannel): void {
+    if (channel !== this.#channel) return;
+    if (channel.spent !== null) void this.#renew(channel.spent);
+    else if (this.#next < this.#waiting.length && channel.hasMuchRoom) this.#pump();
+  }
+
+  closed(channel: PublishChannel, unconfirmed: readonly Flight[], error: Error): void {
+    if (channel !== this.#channel) return;
+    this.#channel = null;
+    const limit = sizeLimitIn(error);
+    if (limit !== null) {
+      this.#payloadBytesMax = limit;
+      for (const flight of unconfirmed)
+        if (flight.bytes > limit) flight.settle(tooLarge(flight.envelope, limit));
+    }
+    this.#giveUp(unconfirmed, error);
+    void this.#reopen(error);
+  }
+
+  #pump(): void {
+    const channel = this.#channel;
+    if (channel === null) return;
+    while (this.#next < this.#waiting.length && channel.hasRoom) {
+      const flight = this.#waiting[this.#next];
+      this.#next += 1;
+      if (flight !== undefined && !flight.isSettled) channel.publish(flight);
+    }
+    if (this.#next < this.#waiting.length && this.#next < 10_000) return;
+    this.#waiting.splice(0, this.#next);
+    this.#next = 0;
+  }
+
+  /** The server answers no more, or too slowly to tell the difference. While it says that it is blocked, it lives. */
+  #expired(call: Batch, timeoutMs: number): void {
+    const blockedBy = this.#link.blockedBy();
+    const why = blockedBy === null ? "" : `: it is blocked (${blockedBy})`;
+    const error = unavailable(`no confirm within ${timeoutMs} ms${why}.`);
+    call.settleRest({ kind: "unknown", error });
+    if (blockedBy === null) this.#link.replace(error);
+  }
+
+  #giveUp(unconfirmed: readonly Flight[], cause: Error): void {
+    const error = unavailable(`the confirm was lost: ${cause.message}`, cause);
+    for (const flight of unconfirmed) flight.settle({ kind: "unknown", error });
+    for (const flight of this.#waiting.splice(0)) flight.settle({ kind: "unknown", error });
+    this.#next = 0;
+  }
+
+  /** Another channel for what was refused and what waits. */
+  async #renew(again: readonly Flight[]): Promise<void> {
+    this.#channel?.leave();
+    this.#channel = null;
+    this.#waiting.splice(0, this.#next, ...again);
+    this.#next = 0;
+    await this.#replaceChannel(new Error("the server refused messages"), (model) => this.#openChannel(model));
+  }
+
+  /** Another channel after the server closed one, for a missing exchange for instance. */
+  async #reopen(error: Error): Promise<void> {
+    await this.#replaceChannel(error, async (model) => {
+      await this.#topology.restore(model);
+      await this.#openChannel(model);
+    });
+  }
+
+  async #replaceChannel(reason: Error, open: (model: ChannelModel) => Promise<void>): Promise<void> {
+    const model = this.#model;
+    // When the whole connection is closing, this is known only after its channels were told.
+    await Promise.resolve();
+    if (model === null || model !== this.#model) return;
+    const { onEvent, requestTimeoutMs, clock } = this.#options;
+    notify(onEvent, { type: "rabbitmq.channel-replaced", level: "warn", error: reason });
+    try {
+      await within(open(model), requestTimeoutMs, "no new channel", clock);
+    } catch (error) {
+      if (model === this.#model) this.#link.replace(asError(error));
+    }
+  }
+
+  async #openChannel(model: ChannelModel): Promise<void> {
+    const channel = await PublishChannel.open(model, this.#options, this);
+    if (model !== this.#model) return;
+    this.#channel = channel;
+    this.#pump();
+  }
+}
