@@ -32,29 +32,32 @@ export function grantStatements(options: GrantOptions): readonly string[] {
   return statements;
 }
 
+function leavesOf(schema: string): string {
+  return Array.from({ length: LEAF_COUNT }, (_, leaf) => `${schema}.outbox_${leaf}`).join(", ");
+}
+
 function producerGrants(schema: string, role: string): string[] {
   return [
     `grant usage on schema ${schema} to ${role}`,
     `grant select on ${schema}.settings, ${schema}.${MIGRATION_TABLE} to ${role}`,
-    `grant insert on ${schema}.outbox to ${role}`,
+    `grant insert on ${schema}.outbox, ${leavesOf(schema)} to ${role}`,
     `grant usage on sequence ${schema}.outbox_id to ${role}`,
   ];
 }
 
 function workerGrants(schema: string, role: string): string[] {
-  const leaves = Array.from({ length: LEAF_COUNT }, (_, leaf) => `${schema}.outbox_${leaf}`);
   const progress = [`${schema}.relay_progress_0`, `${schema}.relay_progress_1`];
   return [
     ...producerGrants(schema, role),
     `grant select, update on ${schema}.outbox to ${role}`,
-    `grant select, truncate on ${leaves.join(", ")} to ${role}`,
+    `grant select, truncate on ${leavesOf(schema)} to ${role}`,
     `grant select on sequence ${schema}.outbox_id to ${role}`,
     `grant select, update on ${schema}.relay_lease to ${role}`,
     `grant select, insert, update on ${schema}.relay_run to ${role}`,
     `grant select, insert on ${schema}.relay_progress to ${role}`,
     `grant select, truncate on ${progress.join(", ")} to ${role}`,
     `grant usage, select on sequence ${schema}.relay_progress_id to ${role}`,
-    `grant select, insert, update, delete on ${schema}.parked, ${schema}.inbox_stream, ${schema}.inbox, ${schema}.inbox_redelivery, ${schema}.job to ${role}`,
+    `grant select, insert, update, delete on ${schema}.parked, ${schema}.parked_start, ${schema}.inbox_stream, ${schema}.inbox, ${schema}.inbox_redelivery, ${schema}.inbox_start, ${schema}.job to ${role}`,
     `grant select, insert, update on ${schema}.dead_letter to ${role}`,
     `grant select, insert on ${schema}.dead_letter_audit to ${role}`,
   ];

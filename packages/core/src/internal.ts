@@ -1,2 +1,3 @@
 export { untilAborted } from "./ports/until-aborted.ts";
 export { messageIds } from "./message/message-id.ts";
+export { JSON_CONTENT } from "./message/payload.ts";

@@ -94,7 +94,7 @@ function storageOn<Tx>(own: Database<Tx>, schema: string): Storage<Tx> {
     jobs: new PostgresJobs(parts),
     check: (source) =>
       database.connected(async (connection) => {
-        const settings = await checkSettings(connection, parts.sql, source);
+        const { settings } = await checkSettings(connection, parts.sql, source);
         await checkSchema(connection, parts);
         return settings;
       }),

@@ -78,7 +78,9 @@ describe("migrations", () => {
         message: expect.stringMatching(doing) as string,
       });
     await refused("MIGRATIONS_MISSING", /waybill migrate up/);
-    await expect(storage.transaction((tx) => storage.outbox.settings(tx, SOURCE))).rejects.toMatchObject({
+    await expect(
+      storage.transaction(async (tx) => storage.outbox.settings(tx, SOURCE)),
+    ).rejects.toMatchObject({
       code: "MIGRATIONS_MISSING",
     });
     await expect(send(storage, newMessage())).rejects.toMatchObject({ code: "MIGRATIONS_MISSING" });

@@ -75,10 +75,10 @@ export function outboxCases<Tx>({ open }: StorageSuite<Tx>): void {
     const { storage, source } = await open();
     const settings = await storage.check(source);
     expect(settings).toEqual({ source, partitions: expect.any(Number) as unknown });
-    expect(await storage.transaction((tx) => storage.outbox.settings(tx, source))).toEqual(settings);
+    expect(await storage.transaction(async (tx) => storage.outbox.settings(tx, source))).toEqual(settings);
     const refusal = { name: "WaybillError", code: "SOURCE_MISMATCH" };
     await expect(storage.check("somebody-else")).rejects.toMatchObject(refusal);
-    const inside = storage.transaction((tx) => storage.outbox.settings(tx, "somebody-else"));
+    const inside = storage.transaction(async (tx) => storage.outbox.settings(tx, "somebody-else"));
     await expect(inside).rejects.toMatchObject(refusal);
   });
 

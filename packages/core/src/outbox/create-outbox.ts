@@ -1,4 +1,3 @@
-import type { z } from "zod";
 import { WaybillError } from "../errors/waybill-error.ts";
 import type { Envelope } from "../message/envelope.ts";
 import { newHeaders } from "../message/headers.ts";
@@ -15,7 +14,12 @@ import type { StorageSettings } from "../ports/storage-settings.ts";
 import type { Storage } from "../ports/storage.ts";
 import { systemClock } from "../system/system-clock.ts";
 import { systemRandom } from "../system/system-random.ts";
-import { DEFAULT_SEND_OPTIONS, sendOptionsSchema, type SendOptions } from "./send-options.ts";
+import {
+  DEFAULT_SEND_OPTIONS,
+  sendOptionsSchema,
+  type ParsedSendOptions,
+  type SendOptions,
+} from "./send-options.ts";
 
 /** Messages of one `sendMany`, which travel in one statement. */
 export const SEND_MANY_MAX = 10_000;
@@ -61,16 +65,38 @@ export function createOutbox<Tx>(parts: OutboxParts<Tx>): Outbox<Tx | SqlTransac
   const store = storage.outbox;
   const nextId = messageIds(clock, random);
 
-  async function record<T extends Topic>(
+  async function send<T extends Topic>(
+    tx: Tx | SqlTransaction,
+    topic: T,
+    payload: PayloadOf<T>,
+    given: SendOptions | undefined,
+    cause: Envelope | null,
+  ): Promise<SentMessage> {
+    store.assertTransaction(tx);
+    const options = sendOptions(given);
+    const headers = newHeaders(options.headers, cause);
+    // Awaiting what is there already would cost a turn of the queue each, in the middle of the caller's transaction.
+    let content = encodePayload(topic, payload);
+    if (content instanceof Promise) content = await content;
+    let settings = store.settings(tx, source);
+    if (settings instanceof Promise) settings = await settings;
+    const id = nextId();
+    const message = newMessage(id, topic, topic.keyOf(payload), content, headers, options, settings);
+    if (options.serialize) await lockKeys(tx, [message]);
+    await store.append(tx, [message]);
+    if (afterCommit !== undefined) store.afterCommit(tx, afterCommit);
+    return { id };
+  }
+
+  async function sendMany<T extends Topic>(
     tx: Tx | SqlTransaction,
     topic: T,
     payloads: readonly PayloadOf<T>[],
     given: SendOptions | undefined,
     cause: Envelope | null,
-  ): Promise<SentMessage[]> {
+  ): Promise<readonly SentMessage[]> {
     store.assertTransaction(tx);
-    const options =
-      given === undefined ? DEFAULT_SEND_OPTIONS : parseOptions("send", sendOptionsSchema, given);
+    const options = sendOptions(given);
     if (payloads.length > SEND_MANY_MAX) {
       throw new WaybillError(
         "OPTIONS_INVALID",
@@ -78,38 +104,35 @@ export function createOutbox<Tx>(parts: OutboxParts<Tx>): Outbox<Tx | SqlTransac
       );
     }
     const headers = newHeaders(options.headers, cause);
-    const encoded = await Promise.all(payloads.map((payload) => encodePayload(topic, payload)));
+    const contents = await Promise.all(payloads.map((payload) => encodePayload(topic, payload)));
     const settings = await store.settings(tx, source);
-    const messages = payloads.map((payload, index) =>
-      newMessage(
-        nextId(),
-        topic,
-        topic.keyOf(payload),
-        encoded[index] ?? new Uint8Array(),
-        headers,
-        options,
-        settings,
-      ),
-    );
+    const messages = contents.map((content, index) => {
+      const key = topic.keyOf(payloads[index] as PayloadOf<T>);
+      return newMessage(nextId(), topic, key, content, headers, options, settings);
+    });
     if (messages.length === 0) return [];
-    if (options.serialize) await store.lockKeys(tx, distinctKeys(messages));
+    if (options.serialize) await lockKeys(tx, messages);
     await store.append(tx, messages);
     if (afterCommit !== undefined) store.afterCommit(tx, afterCommit);
     return messages.map(({ id }) => ({ id }));
   }
 
+  async function lockKeys(tx: Tx | SqlTransaction, messages: readonly NewMessage[]): Promise<void> {
+    await store.lockKeys(tx, distinctKeys(messages));
+  }
+
   function sender(cause: Envelope | null): Pick<Outbox<Tx | SqlTransaction>, "send" | "sendMany"> {
     return {
-      async send(tx, topic, payload, options) {
-        const [sent] = await record(tx, topic, [payload], options, cause);
-        if (sent === undefined) throw new Error("send recorded nothing");
-        return sent;
-      },
-      sendMany: (tx, topic, payloads, options) => record(tx, topic, payloads, options, cause),
+      send: (tx, topic, payload, options) => send(tx, topic, payload, options, cause),
+      sendMany: (tx, topic, payloads, options) => sendMany(tx, topic, payloads, options, cause),
     };
   }
 
   return { ...sender(null), inReplyTo: sender };
+}
+
+function sendOptions(given: SendOptions | undefined): ParsedSendOptions {
+  return given === undefined ? DEFAULT_SEND_OPTIONS : parseOptions("send", sendOptionsSchema, given);
 }
 
 function newMessage(
@@ -118,7 +141,7 @@ function newMessage(
   key: string | null,
   payload: Uint8Array,
   headers: Readonly<Record<string, string>>,
-  options: z.output<typeof sendOptionsSchema>,
+  options: ParsedSendOptions,
   settings: StorageSettings,
 ): NewMessage {
   return {

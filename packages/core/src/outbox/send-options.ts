@@ -25,5 +25,7 @@ export const sendOptionsSchema = z.strictObject({
   serialize: z.boolean().default(false),
 });
 
+export type ParsedSendOptions = z.output<typeof sendOptionsSchema>;
+
 /** Parsed once and shared by all calls without options, the usual case. */
-export const DEFAULT_SEND_OPTIONS: z.output<typeof sendOptionsSchema> = sendOptionsSchema.parse({});
+export const DEFAULT_SEND_OPTIONS: ParsedSendOptions = sendOptionsSchema.parse({});

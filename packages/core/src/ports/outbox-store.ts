@@ -62,11 +62,11 @@ export interface OutboxStore<Tx> {
   assertTransaction(tx: Tx): void;
   /**
    * The settings of the schema, checked against `source` through the transaction's own connection (so that a pool of
-   * one suffices) the first time, from memory afterwards.
+   * one suffices) the first time, from memory and at once afterwards.
    *
    * @throws WaybillError like `Storage.check`
    */
-  settings(tx: Tx, source: string): Promise<StorageSettings>;
+  settings(tx: Tx, source: string): StorageSettings | Promise<StorageSettings>;
   /** Records messages in one statement: they exist if and only if `tx` commits. */
   append(tx: Tx, messages: readonly NewMessage[]): Promise<void>;
   /** Makes `tx` wait for every open transaction that locked one of these keys, and holds them until it ends. */

@@ -20,6 +20,8 @@ const INDEXES: readonly string[] = [
   "dead_letter_message",
   "inbox_message",
   "inbox_redelivery_message",
+  "inbox_start_message",
+  "parked_start_pkey",
   "inbox_position",
   "inbox_age",
   "inbox_stream_name",

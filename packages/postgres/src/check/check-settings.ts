@@ -2,9 +2,18 @@ import { WaybillError, type StorageSettings } from "@waybill/core";
 import { ALL_MIGRATIONS } from "@waybill/migrations";
 import { run, type Connection, type SqlConnection } from "../connection/run.ts";
 import type { AllStatements } from "../sql/all-statements.ts";
-import { present } from "../text.ts";
+import { msOf, present } from "../text.ts";
 
 const MIGRATE = "run: npx waybill migrate up";
+
+/** What the schema was made for, and the server's clock. */
+export interface SchemaSettings {
+  readonly settings: StorageSettings;
+  /** For how long one leaf of the outbox is written to before the next one is. */
+  readonly leafSeconds: number;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number;
+}
 
 /**
  * Reads what the schema was made for. Needs no more rights than a producer has.
@@ -16,7 +25,7 @@ export async function checkSettings(
   connection: Connection | SqlConnection,
   sql: AllStatements,
   source: string | null,
-): Promise<StorageSettings> {
+): Promise<SchemaSettings> {
   const exists = await run(connection, sql.check.exists, []);
   if (exists.length === 0) throw missing();
   const applied = new Set((await run(connection, sql.check.applied, [])).map(([name]) => present(name)));
@@ -32,7 +41,7 @@ export async function checkSettings(
   const [row] = await run(connection, sql.check.settings, []);
   const settings = { source: present(row?.[0]), partitions: Number(row?.[1]) };
   if (source !== null && settings.source !== source) throw mismatch(settings.source, source);
-  return settings;
+  return { settings, leafSeconds: Number(row?.[2]), nowMs: msOf(present(row?.[3])) };
 }
 
 function missing(): WaybillError {

@@ -21,8 +21,8 @@ export interface Database<Tx> {
   reserve(): Promise<Reserved>;
   /** @throws WaybillError `NOT_IN_TRANSACTION` */
   assertTransaction(tx: Tx): void;
-  /** The connection of an open transaction. @throws WaybillError `NOT_IN_TRANSACTION` */
-  connectionOf(tx: Tx): Promise<Connection | SqlConnection>;
+  /** The connection of an open transaction, at once if it is known. @throws WaybillError `NOT_IN_TRANSACTION` */
+  connectionOf(tx: Tx): Connection | SqlConnection | Promise<Connection | SqlConnection>;
   /** When `signal` aborts before `work` settled, the connection is destroyed, and this rejects with its reason. */
   transaction<T>(work: (tx: Tx) => Promise<T>, signal?: AbortSignal): Promise<T>;
   savepoint<T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T>;

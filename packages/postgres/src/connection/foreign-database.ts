@@ -9,7 +9,7 @@ export function withForeign<Tx>(database: Database<Tx>): Database<Tx | SqlTransa
     assertTransaction(tx) {
       if (!isSqlTransaction(tx)) database.assertTransaction(tx);
     },
-    connectionOf: async (tx) => (isSqlTransaction(tx) ? { sql: tx } : database.connectionOf(tx)),
+    connectionOf: (tx) => (isSqlTransaction(tx) ? { sql: tx } : database.connectionOf(tx)),
     savepoint: (tx, work) =>
       isSqlTransaction(tx) ? sqlSavepoint(tx, (inner) => work(inner)) : database.savepoint(tx, work),
     afterCommit(tx, action) {

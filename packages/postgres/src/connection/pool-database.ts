@@ -32,7 +32,7 @@ export function poolDatabase(pool: Pool, prepare: boolean): Database<PgTransacti
       return { connection: { client, prepare, strict: false }, giveBack };
     },
     assertTransaction: (tx) => assertPgTransaction(tx),
-    async connectionOf(tx) {
+    connectionOf(tx) {
       assertPgTransaction(tx);
       return { client: tx, prepare, strict: false };
     },

@@ -39,7 +39,7 @@ const AS_TEXT: CustomTypesConfig = { getTypeParser: () => (text: string) => text
  * @throws WaybillError `STORAGE_UNAVAILABLE`, `TRANSACTION_CONFLICT`, `MIGRATIONS_MISSING` or `STORAGE_FAILED`, the
  * driver's error as cause
  */
-export async function run(
+export function run(
   connection: Connection | SqlConnection,
   statement: Statement,
   values: readonly Value[],
@@ -47,6 +47,14 @@ export async function run(
   if ("sql" in connection) return runInSql(connection.sql, statement, values);
   if (!connection.strict || connection.client.getTransactionStatus() !== "I")
     return runHere(connection, statement, values);
+  return runInOwnTransaction(connection, statement, values);
+}
+
+async function runInOwnTransaction(
+  connection: Connection,
+  statement: Statement,
+  values: readonly Value[],
+): Promise<readonly Row[]> {
   await runHere(connection, BEGIN, []);
   try {
     const rows = await runHere(connection, statement, values);

@@ -7,9 +7,12 @@ import type {
   StorageSettings,
   Window,
 } from "@waybill/core";
+import { JSON_CONTENT } from "@waybill/core/internal";
 import { checkSettings } from "../check/check-settings.ts";
-import { run, type Value } from "../connection/run.ts";
+import { insert, leanInsert, type LeanValue } from "../connection/insert.ts";
+import { run, type Connection, type SqlConnection, type Value } from "../connection/run.ts";
 import type { Parts } from "../parts.ts";
+import { LeafClock } from "./leaf-clock.ts";
 import { channelOf, listen } from "./nudges.ts";
 import { purgeLeaves } from "./purge-leaves.ts";
 import { readAnswer } from "./window-rows.ts";
@@ -18,6 +21,8 @@ import { readAnswer } from "./window-rows.ts";
 export class PostgresOutbox<Tx> implements OutboxStore<Tx> {
   readonly #parts: Parts<Tx>;
   readonly #settings = new Map<string, StorageSettings>();
+  /** Unknown until the settings were read. */
+  #leaves: LeafClock | undefined;
   readonly #listening = new Set<() => Promise<void>>();
   /** The source of the schema, which every row belongs to. */
   #source: string | undefined;
@@ -31,23 +36,39 @@ export class PostgresOutbox<Tx> implements OutboxStore<Tx> {
     this.#parts.database.assertTransaction(tx);
   }
 
-  async settings(tx: Tx, source: string): Promise<StorageSettings> {
-    const known = this.#settings.get(source);
-    if (known !== undefined) return known;
+  settings(tx: Tx, source: string): StorageSettings | Promise<StorageSettings> {
+    return this.#settings.get(source) ?? this.#checkSettings(tx, source);
+  }
+
+  async #checkSettings(tx: Tx, source: string): Promise<StorageSettings> {
     const connection = await this.#parts.database.connectionOf(tx);
-    const settings = await checkSettings(connection, this.#parts.sql, source);
+    const { settings, leafSeconds, nowMs } = await checkSettings(connection, this.#parts.sql, source);
     this.#settings.set(source, settings);
+    this.#leaves ??= new LeafClock(leafSeconds, nowMs);
     return settings;
   }
 
-  async append(tx: Tx, messages: readonly NewMessage[]): Promise<void> {
-    const connection = await this.#parts.database.connectionOf(tx);
+  append(tx: Tx, messages: readonly NewMessage[]): Promise<void> {
+    try {
+      const connection = this.#parts.database.connectionOf(tx);
+      if (connection instanceof Promise) return connection.then((known) => this.#append(known, messages));
+      return this.#append(connection, messages);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Not async, nor is what it calls: every promise in between shows in the rate of small transactions. */
+  #append(connection: Connection | SqlConnection, messages: readonly NewMessage[]): Promise<void> {
+    const [first, second] = messages;
+    if (first === undefined) return Promise.resolve();
     const { outbox } = this.#parts.sql;
-    const [first] = messages;
-    if (first === undefined) return;
-    if (messages.length > 1) await run(connection, outbox.appendMany, transposed(messages));
-    else if (isTimed(first)) await run(connection, outbox.appendTimed, timedValuesOf(first));
-    else await run(connection, outbox.append, valuesOf(first));
+    if (second !== undefined) return insert(connection, outbox.appendMany, transposed(messages));
+    const leaf = isTimed(first) ? -1 : (this.#leaves?.current() ?? -1);
+    const plain = isPlain(first);
+    const intoLeaf = plain ? outbox.appendPlain[leaf] : outbox.append[leaf];
+    if (intoLeaf === undefined) return insert(connection, outbox.appendTimed, timedValuesOf(first));
+    return leanInsert(connection, intoLeaf, plain ? plainValuesOf(first) : valuesOf(first));
   }
 
   async lockKeys(tx: Tx, keys: readonly { readonly topic: string; readonly key: string }[]): Promise<void> {
@@ -115,7 +136,7 @@ export class PostgresOutbox<Tx> implements OutboxStore<Tx> {
   }
 
   async #sourceOf(connection: Parameters<typeof checkSettings>[0]): Promise<string> {
-    this.#source ??= (await checkSettings(connection, this.#parts.sql, null)).source;
+    this.#source ??= (await checkSettings(connection, this.#parts.sql, null)).settings.source;
     return this.#source;
   }
 }
@@ -124,9 +145,18 @@ function isTimed({ deliverAt, deliverInMs, expiresAt }: NewMessage): boolean {
   return deliverAt !== null || deliverInMs !== null || expiresAt !== null;
 }
 
-function valuesOf(message: NewMessage): Value[] {
-  const { topic, version, key, partition, id, headers, contentType, payload } = message;
-  return [topic, version, key, partition, id, JSON.stringify(headers), contentType, bufferOf(payload)];
+/** What the columns of the outbox have as their defaults. */
+function isPlain({ headers, contentType }: NewMessage): boolean {
+  return contentType === JSON_CONTENT && Object.keys(headers).length === 0;
+}
+
+function plainValuesOf(message: NewMessage): LeanValue[] {
+  const { topic, version, key, partition, id, payload } = message;
+  return [topic, `${version}`, key, `${partition}`, id, bufferOf(payload)];
+}
+
+function valuesOf(message: NewMessage): LeanValue[] {
+  return [...plainValuesOf(message), JSON.stringify(message.headers), message.contentType];
 }
 
 function timedValuesOf(message: NewMessage): Value[] {
@@ -143,5 +173,5 @@ function transposed(messages: readonly NewMessage[]): Value[] {
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -16,7 +16,9 @@ export function checkStatements(schema: string): CheckStatements {
       `select 1 where to_regclass('${schema.replaceAll("'", "''")}.${MIGRATION_TABLE}') is not null`,
     ),
     applied: statement(`select name from ${schema}.${MIGRATION_TABLE} order by name collate "C"`),
-    settings: statement(`select source, partitions from ${schema}.settings`),
+    settings: statement(
+      `select source, partitions, leaf_seconds, date_part('epoch', clock_timestamp()) from ${schema}.settings`,
+    ),
     server:
       statement(`select current_setting('server_version_num'), pg_is_in_recovery(), current_setting('fsync'),
   current_setting('full_page_writes')`),

@@ -1,8 +1,11 @@
+import { LEAF_COUNT } from "@waybill/migrations";
 import { statement, type Statement } from "./statement.ts";
 
 export interface OutboxStatements {
-  /** For a message that is neither delayed nor expires, the usual one: less to bind and to evaluate. */
-  readonly append: Statement;
+  /** By leaf. For JSON without headers that is neither delayed nor expires: the least to bind and to evaluate. */
+  readonly appendPlain: readonly Statement[];
+  /** By leaf. For a message that is neither delayed nor expires. */
+  readonly append: readonly Statement[];
   readonly appendTimed: Statement;
   readonly appendMany: Statement;
   readonly lockKeys: Statement;
@@ -13,8 +16,10 @@ export interface OutboxStatements {
 
 /** Statements on the outbox of `schema`, a quoted identifier. */
 export function outboxStatements(schema: string): OutboxStatements {
+  const leaves = Array.from({ length: LEAF_COUNT }, (_, leaf) => leaf);
   return {
-    append: statement(append(schema)),
+    appendPlain: leaves.map((leaf) => statement(appendTo(schema, leaf, PLAIN))),
+    append: leaves.map((leaf) => statement(appendTo(schema, leaf, MESSAGE))),
     appendTimed: statement(appendTimed(schema)),
     appendMany: statement(appendMany(schema)),
     lockKeys: statement(lockKeys(schema)),
@@ -24,12 +29,15 @@ export function outboxStatements(schema: string): OutboxStatements {
   };
 }
 
-const MESSAGE = "topic, version, key, partition, message_id, headers, content_type, payload";
+const PLAIN = "topic, version, key, partition, message_id, payload";
+const MESSAGE = `${PLAIN}, headers, content_type`;
 
 const COLUMNS = `${MESSAGE}, deliver_at, expires_at`;
 
-function append(schema: string): string {
-  return `insert into ${schema}.outbox (${MESSAGE}) values ($1, $2, $3, $4, $5, $6, $7, $8)`;
+/** Straight into a leaf: the way through the parent, and working out which leaf it is, cost as much as an index. */
+function appendTo(schema: string, leaf: number, columns: string): string {
+  const values = columns.split(", ").map((_, index) => `$${index + 1}`);
+  return `insert into ${schema}.outbox_${leaf} (leaf, ${columns}) values (${leaf}, ${values.join(", ")})`;
 }
 
 function appendTimed(schema: string): string {
@@ -42,12 +50,12 @@ values ($1, $2, $3, $4, $5, $6, $7, $8,
 /** Sorted before the defaults are evaluated, so places are given in the order of the messages. */
 function appendMany(schema: string): string {
   return `insert into ${schema}.outbox (${COLUMNS})
-select m.topic, m.version, m.key, m.partition, m.id, m.headers, m.content_type, m.payload,
+select m.topic, m.version, m.key, m.partition, m.id, m.payload, m.headers, m.content_type,
   coalesce(to_timestamp(m.deliver_at / 1000), clock_timestamp() + m.deliver_in_ms * interval '1 ms'),
   to_timestamp(m.expires_at / 1000)
-from unnest($1::text[], $2::integer[], $3::text[], $4::smallint[], $5::uuid[], $6::json[], $7::text[], $8::bytea[],
+from unnest($1::text[], $2::integer[], $3::text[], $4::smallint[], $5::uuid[], $6::bytea[], $7::json[], $8::text[],
   $9::float8[], $10::float8[], $11::float8[]) with ordinality
-  as m(topic, version, key, partition, id, headers, content_type, payload, deliver_at, deliver_in_ms, expires_at, place)
+  as m(topic, version, key, partition, id, payload, headers, content_type, deliver_at, deliver_in_ms, expires_at, place)
 order by m.place`;
 }
 
