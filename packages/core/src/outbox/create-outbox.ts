@@ -104,10 +104,10 @@ export function createOutbox<Tx>(parts: OutboxParts<Tx>): Outbox<Tx | SqlTransac
       );
     }
     const headers = newHeaders(options.headers, cause);
-    const contents = await Promise.all(payloads.map((payload) => encodePayload(topic, payload)));
+    const contents = await Promise.all(payloads.map(async (payload) => encodePayload(topic, payload)));
     const settings = await store.settings(tx, source);
     const messages = contents.map((content, index) => {
-      const key = topic.keyOf(payloads[index] as PayloadOf<T>);
+      const key = topic.keyOf(payloads[index]);
       return newMessage(nextId(), topic, key, content, headers, options, settings);
     });
     if (messages.length === 0) return [];

@@ -54,7 +54,7 @@ export class PostgresOutbox<Tx> implements OutboxStore<Tx> {
       if (connection instanceof Promise) return connection.then((known) => this.#append(known, messages));
       return this.#append(connection, messages);
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(error as Error);
     }
   }
 
