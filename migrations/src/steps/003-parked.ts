@@ -15,7 +15,7 @@ export const ENVELOPE_COLUMNS = `message_id text not null,
   sequence bigint`;
 
 /**
- * Messages that wait. A `behind` row that is not the head of its key has no due time (`infinity`), so that looking
+ * Messages that wait, and apart from them how often each was started without an end. A `behind` row that is not the head of its key has no due time (`infinity`), so that looking
  * for due rows never wades through a long queue of one key; `parked_promote` makes it due when it becomes the head.
  */
 export const parked: Migration = {
@@ -38,6 +38,10 @@ export const parked: Migration = {
 )`,
     `create index parked_due on ${schema}.parked (consumer_group, due_at, id)`,
     `create index parked_key on ${schema}.parked (consumer_group, topic, key, id) where ordering = 'blocking' and key is not null`,
+    `create table ${schema}.parked_start (
+  parked_id bigint primary key,
+  starts integer not null
+)`,
     promote(schema),
     add(schema),
     remove(schema),
@@ -48,6 +52,7 @@ export const parked: Migration = {
     `drop function ${schema}.parked_remove(bigint)`,
     `drop function ${schema}.parked_add(json)`,
     `drop function ${schema}.parked_promote(text, text, text)`,
+    `drop table ${schema}.parked_start`,
     `drop table ${schema}.parked`,
   ],
 };
@@ -116,6 +121,7 @@ declare
 begin
   delete from ${schema}.parked p where p.id = parked_id
   returning p.consumer_group, p.topic, p.key, p.ordering, p.message_id, p.delivery into gone;
+  delete from ${schema}.parked_start s where s.parked_id = parked_remove.parked_id;
   if gone.delivery > 0 then
     update ${schema}.dead_letter d set state = 'recovered'
     where d.consumer_group = gone.consumer_group and d.message_id = gone.message_id
@@ -144,6 +150,7 @@ begin
     due_at = clock_timestamp() + due_in_ms * interval '1 ms'
   where p.id = parked_id
   returning p.consumer_group, p.topic, p.key, p.ordering into changed;
+  delete from ${schema}.parked_start s where s.parked_id = parked_again.parked_id;
   if changed.ordering = 'blocking' and changed.key is not null then
     update ${schema}.parked p set reason = 'behind', due_at = 'infinity'
     where new_reason in ('retry', 'unknown') and p.id in (

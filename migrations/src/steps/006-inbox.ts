@@ -1,5 +1,6 @@
 import type { Migration } from "../migration.ts";
 import { claimAgain, REDELIVERY_COLUMNS } from "./inbox-claim-again.ts";
+import { start, START_COLUMNS } from "./inbox-start.ts";
 
 /**
  * What groups have applied: a row per message, which `fold` later moves into one multirange of positions per stream.
@@ -31,14 +32,18 @@ export const inbox: Migration = {
     `create unique index inbox_position on ${schema}.inbox (stream_id, sequence) include (applied_at) where stream_id is not null`,
     `create index inbox_age on ${schema}.inbox (applied_at) where stream_id is null`,
     `create table ${schema}.inbox_redelivery (${REDELIVERY_COLUMNS})`,
+    `create table ${schema}.inbox_start (${START_COLUMNS})`,
     claim(schema),
     claimAgain(schema),
     record(schema),
+    start(schema),
   ],
   down: ({ schema }) => [
+    `drop function ${schema}.inbox_started(text, uuid, text, boolean)`,
     `drop function ${schema}.inbox_record(text, uuid)`,
     `drop function ${schema}.inbox_claim_again(text, uuid, integer, text, text, boolean, bigint)`,
     `drop function ${schema}.inbox_claim(text, uuid, text, uuid, text, integer, bigint, text, text, boolean, bigint)`,
+    `drop table ${schema}.inbox_start`,
     `drop table ${schema}.inbox_redelivery`,
     `drop table ${schema}.inbox`,
     `drop table ${schema}.inbox_stream`,

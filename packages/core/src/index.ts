@@ -54,6 +54,8 @@ export { createRelay } from "./relay/create-relay.ts";
 export type { Relay, RelayParts, RelayStatus } from "./relay/create-relay.ts";
 export type { RelayOptions } from "./relay/relay-options.ts";
 export type { OrderOf } from "./relay/key-order.ts";
+export { createIsolation } from "./consumer/isolation.ts";
+export type { Isolation } from "./consumer/isolation.ts";
 export { createConsumer } from "./consumer/create-consumer.ts";
 export type { Consumer, ConsumerParts } from "./consumer/create-consumer.ts";
 export type { ConsumerOptions } from "./consumer/consumer-options.ts";

@@ -155,8 +155,8 @@ function guardedParked<Tx>(storage: Storage<Tx>, parts: GuardedStorageParts): St
         if (due.parked.length > 0) journal.move(`the relay finds ${due.parked.length} parked messages due`);
         return due;
       },
-      async takeDue(tx: Tx, group: string) {
-        const due = await parked.takeDue(tx, group);
+      async takeDue(tx: Tx, group: string, parkedId?: number) {
+        const due = await parked.takeDue(tx, group, parkedId);
         if (due !== null) journal.move(`group ${group} runs a parked ${due.envelope.topic}`);
         return due;
       },

@@ -15,6 +15,7 @@ import { parkedCases } from "./parked-cases.ts";
 import { parkedOrderCases } from "./parked-order-cases.ts";
 import { progressCases } from "./progress-cases.ts";
 import { recordCases } from "./record-cases.ts";
+import { startCases } from "./start-cases.ts";
 import type { StorageBed, StorageSuite } from "./storage-bed.ts";
 import { transactionCases } from "./transaction-cases.ts";
 import { windowCases } from "./window-cases.ts";
@@ -34,6 +35,7 @@ const themes = {
   "claim order": claimOrderCases,
   "claims of many": claimManyCases,
   "claims of retried messages": claimAgainCases,
+  starts: startCases,
   record: recordCases,
   fold: foldCases,
   "dead letters": deadLetterCases,

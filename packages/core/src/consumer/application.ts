@@ -8,6 +8,7 @@ import type { Storage } from "../ports/storage.ts";
 import type { ResolvedConsumerOptions } from "./consumer-options.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Decision } from "./failure.ts";
+import type { Isolation } from "./isolation.ts";
 import type { Registration } from "./registration.ts";
 
 export interface ApplyParts<Tx> {
@@ -19,6 +20,8 @@ export interface ApplyParts<Tx> {
   readonly options: ResolvedConsumerOptions;
   readonly random: Random;
   readonly clock: Clock;
+  /** Shared by everything that runs in the process. */
+  readonly isolation: Isolation;
 }
 
 /** A message that a group is to apply, as it was delivered or as it waited. */

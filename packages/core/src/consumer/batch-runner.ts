@@ -1,7 +1,7 @@
 import type { Envelope } from "../message/envelope.ts";
 import { decodePayload } from "../message/payload.ts";
 import { SYSTEM_HEADERS } from "../message/wire.ts";
-import type { Verdict } from "../ports/broker.ts";
+import type { Delivery, Verdict } from "../ports/broker.ts";
 import type { EventListener } from "../ports/events.ts";
 import type { Applied, ApplyParts } from "./application.ts";
 import { trustedEnvelope } from "./application.ts";
@@ -16,11 +16,11 @@ import { sendingIn, type Sending } from "./run-handler.ts";
 /** Collects the deliveries of one topic and applies them together, one batch at a time. */
 export interface BatchRunner {
   /** Like `MessageRunner.deliver`. What arrives while a batch is in work makes the next one. */
-  deliver(envelope: Envelope): Promise<Verdict>;
+  deliver(delivery: Delivery): Promise<Verdict>;
 }
 
 interface Waiting {
-  readonly envelope: Envelope;
+  readonly delivery: Delivery;
   readonly settle: (verdict: Verdict | Promise<Verdict>) => void;
 }
 
@@ -43,8 +43,8 @@ export function batchRunner<Tx>(parts: BatchParts<Tx>): BatchRunner {
   async function run(): Promise<void> {
     running = true;
     while (waiting.length > 0) {
-      const now = waiting.slice(0, batch.size);
-      waiting = waiting.slice(batch.size);
+      const now = waiting.slice(0, together(waiting, batch.size));
+      waiting = waiting.slice(now.length);
       await limit.take(now.length, stopping);
       await settle(now);
     }
@@ -60,17 +60,19 @@ export function batchRunner<Tx>(parts: BatchParts<Tx>): BatchRunner {
       return;
     }
     if (part.length === 1) {
-      const verdict = single.deliver(first.envelope);
+      const verdict = single.deliver(first.delivery);
       first.settle(verdict);
       await verdict.catch(() => undefined);
       return;
     }
     try {
       const deadline = deadlineOn(apply.clock);
-      const envelopes = part.map(({ envelope }) => envelope);
-      const applied = await apply.storage.transaction((tx) => applyTogether(tx, envelopes, parts, deadline), {
-        signal: deadline.signal,
-      });
+      const envelopes = part.map(({ delivery }) => delivery.envelope);
+      const applied = await apply.isolation.beside(() =>
+        apply.storage.transaction((tx) => applyTogether(tx, envelopes, parts, deadline), {
+          signal: deadline.signal,
+        }),
+      );
       for (const one of applied) emit(one);
       for (const { settle: answer } of part) answer({ kind: "ack" });
     } catch (thrown) {
@@ -81,14 +83,23 @@ export function batchRunner<Tx>(parts: BatchParts<Tx>): BatchRunner {
   }
 
   return {
-    deliver(envelope) {
+    deliver(delivery) {
       return new Promise((resolve) => {
-        waiting.push({ envelope, settle: resolve });
+        waiting.push({ delivery, settle: resolve });
         if (!running) void Promise.resolve().then(run);
         running = true;
       });
     },
   };
+}
+
+/**
+ * How many of those that wait make the next batch. What was delivered before goes on its own: it may have killed the
+ * process, and the others are not to be taken for it.
+ */
+function together(waiting: readonly Waiting[], size: number): number {
+  const again = waiting.slice(0, size).findIndex(({ delivery }) => delivery.redelivered);
+  return again === -1 ? size : Math.max(1, again);
 }
 
 /** One transaction for all: inbox records and effects, without savepoints. */

@@ -14,6 +14,11 @@ export const consumerOptionsSchema = z.strictObject({
   trustedSources: z.array(z.string().min(1)).optional(),
   /** Pause before messages of unknown topics or newer versions are looked at again. Milliseconds. */
   unknownRetryMs: z.int().min(1).default(60_000),
+  /**
+   * How often the handler of one message is started without an end, because the process dies. Then the message is a dead
+   * letter (`PROCESS_DIED`). A process that is killed from outside counts too. Nothing is counted for the first delivery.
+   */
+  startsMax: z.int().min(3).max(1_000).default(5),
   /** Longest pause while the group's own database is away. Milliseconds. */
   pauseMaxMs: z.int().min(1).default(5_000),
 });

@@ -1,5 +1,4 @@
 import { WaybillError } from "../errors/waybill-error.ts";
-import type { Envelope } from "../message/envelope.ts";
 import type { HandledPayloadOf, Topic } from "../message/topic.ts";
 import { parseOptions } from "../options/parse-options.ts";
 import type { Outbox } from "../outbox/create-outbox.ts";
@@ -18,7 +17,9 @@ import { consumerOptionsSchema, type ConsumerOptions } from "./consumer-options.
 import type { Handler, HandlerContext, HandlerOptions } from "./handler.ts";
 import type { Registration } from "./registration.ts";
 import { createLanes } from "./lanes.ts";
-import { messageRunner, type MessageRunner } from "./message-runner.ts";
+import { createIsolation, type Isolation } from "./isolation.ts";
+import { messageRunner } from "./message-runner.ts";
+import { parkedRunner, type ParkedRunner } from "./parked-runner.ts";
 import { rateLimit } from "./rate-limit.ts";
 
 const BATCH_SIZE_MAX = 10_000;
@@ -73,6 +74,8 @@ export interface ConsumerParts<Tx> {
   readonly onEvent?: EventListener;
   readonly clock?: Clock;
   readonly random?: Random;
+  /** Shared by all consumers of a process. Default: one of its own, which does not know of other consumers. */
+  readonly isolation?: Isolation;
 }
 
 /** Makes a consumer of one group. It takes no message until `start`. */
@@ -87,7 +90,9 @@ class GroupConsumer<Tx> implements Consumer<Tx> {
   readonly #registrations = new Map<string, Registration<Tx>>();
   readonly #apply: ApplyParts<Tx>;
   readonly #emit: EventListener;
-  readonly #runner: MessageRunner;
+  readonly #clock: Clock;
+  readonly #stopping = new AbortController();
+  readonly #parked: ParkedRunner;
   #subscription: Subscription | null = null;
 
   constructor(parts: ConsumerParts<Tx>) {
@@ -105,8 +110,10 @@ class GroupConsumer<Tx> implements Consumer<Tx> {
       options: this.#options,
       random,
       clock,
+      isolation: parts.isolation ?? createIsolation(),
     };
-    this.#runner = messageRunner(this.#apply, clock, this.#emit);
+    this.#clock = clock;
+    this.#parked = parkedRunner(this.#apply, clock, this.#emit, this.#stopping.signal);
   }
 
   get topics(): readonly Topic[] {
@@ -161,27 +168,29 @@ class GroupConsumer<Tx> implements Consumer<Tx> {
 
   /** How a delivery is applied: in its lane, or with others of its topic. */
   #deliverer(): (delivery: Delivery) => Promise<Verdict> {
-    const runner = this.#runner;
-    const limit = rateLimit(this.#options.perSecond, this.#parts.clock ?? systemClock);
+    const stopping = this.#stopping.signal;
+    const runner = messageRunner(this.#apply, this.#clock, this.#emit, stopping);
+    const limit = rateLimit(this.#options.perSecond, this.#clock);
     const lanes = createLanes(this.#options.concurrency);
     const batches = new Map<string, BatchRunner>();
     for (const registration of this.#registrations.values()) {
       const { batch, topic } = registration;
       if (batch === null) continue;
       const parts = { apply: this.#apply, registration, batch, single: runner, limit, emit: this.#emit };
-      batches.set(topic.name, batchRunner({ ...parts, stopping: runner.stopping }));
+      batches.set(topic.name, batchRunner({ ...parts, stopping }));
     }
-    const one = async (envelope: Envelope): Promise<Verdict> => {
-      await limit.take(1, runner.stopping);
-      return runner.deliver(envelope);
+    const one = async (delivery: Delivery): Promise<Verdict> => {
+      await limit.take(1, stopping);
+      return runner.deliver(delivery);
     };
-    return ({ envelope }) =>
-      batches.get(envelope.topic)?.deliver(envelope) ??
-      lanes.run(`${envelope.topic}/${envelope.partition}`, () => one(envelope));
+    return (delivery) => {
+      const { topic, partition } = delivery.envelope;
+      return batches.get(topic)?.deliver(delivery) ?? lanes.run(`${topic}/${partition}`, () => one(delivery));
+    };
   }
 
   runParked(): Promise<number> {
-    return this.#runner.runParked();
+    return this.#parked.runParked();
   }
 
   pause(): void {
@@ -195,7 +204,8 @@ class GroupConsumer<Tx> implements Consumer<Tx> {
   async stop(options: { readonly deadlineMs: number } = { deadlineMs: 10_000 }): Promise<void> {
     const subscription = this.#subscription;
     this.#subscription = null;
-    const parked = this.#runner.stop();
+    this.#stopping.abort();
+    const parked = this.#parked.idle();
     await subscription?.close(options);
     await parked;
   }

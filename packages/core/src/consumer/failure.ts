@@ -13,7 +13,7 @@ import type { RetryPolicy } from "../retry/retry-policy.ts";
  * | `later`       | the policy says later, or the handler threw `RetryLater`     | yes                |
  * | `unknown`     | nobody here knows the topic or version                       | no                 |
  * | `compensate`  | the compensation was too slow, and is tried again later      | of compensation    |
- * | `give-up`     | attempts used up, unreadable, or the handler threw `Unprocessable` | yes          |
+ * | `give-up`     | attempts used up, unreadable, `Unprocessable`, or the process died of it | yes    |
  */
 export type Decision =
   | { readonly kind: "unavailable"; readonly error: Error }
@@ -21,7 +21,13 @@ export type Decision =
   | { readonly kind: "later"; readonly delayMs: number; readonly error: Error }
   | { readonly kind: "unknown"; readonly error: Error }
   | { readonly kind: "compensate"; readonly error: Error; readonly timeout: Error }
-  | { readonly kind: "give-up"; readonly reason: string; readonly error: Error };
+  | {
+      readonly kind: "give-up";
+      readonly reason: string;
+      readonly error: Error;
+      /** The compensation must not run: it kills the process. */
+      readonly uncompensated?: boolean;
+    };
 
 /** Decides after `failed` failed attempts, this one included. */
 export function decide(thrown: unknown, failed: number, retry: RetryPolicy, fraction: number): Decision {

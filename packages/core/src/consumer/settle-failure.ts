@@ -68,6 +68,7 @@ async function giveUp<Tx>(
     registration !== undefined &&
     registration.compensate !== null &&
     reason !== "PAYLOAD_UNREADABLE" &&
+    failure.uncompensated !== true &&
     !answered;
   if (compensable) {
     const waiting = await compensate(application, failure.error);

@@ -48,6 +48,17 @@ export interface InboxStore<Tx> {
   /** Takes a claim back within its transaction, because the message was not applied but parked. */
   unclaim(tx: Tx, group: string, messageId: string, delivery?: number): Promise<void>;
   /**
+   * Counts, in a transaction of its own, that the handler of a message which was delivered before is about to run again,
+   * and answers how often that has been counted: 1 for the first time, 0 (nothing is counted) for a message that the
+   * group has applied or parked. One that was counted before may kill the process: it is counted only if it runs
+   * `alone`, else the answer is `null`. The last counts may be lost when the database crashes.
+   */
+  start(group: string, messageId: string, alone: boolean): Promise<number | null>;
+  /** Takes back one start that the process survived, in a transaction of its own. */
+  unstart(group: string, messageId: string): Promise<void>;
+  /** Forgets all starts of a message: it is settled. */
+  forgetStarts(tx: Tx, group: string, messageId: string): Promise<void>;
+  /**
    * Records by its id alone, any text, that the group applies a message in `tx`. Concurrent records of one message wait
    * for each other. The record is the same as that of a claim with this id, but says nothing about positions.
    */
@@ -56,7 +67,7 @@ export interface InboxStore<Tx> {
   keepResult(tx: Tx, group: string, messageId: string, result: string): Promise<void>;
   /**
    * Deletes records without a position that are older than `olderThanMs`, at most `limit`, oldest first; answers how
-   * many. Afterwards such a message would be applied again.
+   * many. Afterwards such a message would be applied again. Counts of starts that are as old go along.
    */
   forget(olderThanMs: number, limit: number): Promise<number>;
   /** Moves records older than `olderThanMs` into ranges of positions, at most `limit`; answers how many. */

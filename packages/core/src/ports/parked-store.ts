@@ -56,6 +56,13 @@ export interface Parked {
   readonly delivery: number;
 }
 
+/** A parked message that is about to run. */
+export interface ParkedStart {
+  readonly parkedId: number;
+  /** `null` when nothing was counted, because it must run alone. */
+  readonly starts: number | null;
+}
+
 /** Messages that wait outside the hot path: in the group's own order per key, unique per (group, message). */
 export interface ParkedStore<Tx> {
   /**
@@ -69,10 +76,19 @@ export interface ParkedStore<Tx> {
   /** Parks a message of a group; a second time for the same (group, message) changes nothing. */
   park(tx: Tx, parked: NewParked): Promise<void>;
   /**
-   * Locks the next due message of `group` that may run (first of its key in `blocking` order, not locked by another
-   * process) until `tx` ends. Answers `null` when nothing is due.
+   * Counts, in a transaction of its own, that the message which `takeDue` would take now is about to run, and answers how
+   * often that has been counted since it was parked. One that was counted before may kill the process: it is counted
+   * only if it runs `alone`, else `starts` is `null`. Answers `null` when nothing is due. The last counts may be lost
+   * when the database crashes.
    */
-  takeDue(tx: Tx, group: string): Promise<Parked | null>;
+  start(group: string, alone: boolean): Promise<ParkedStart | null>;
+  /** Takes back one start: the message did not run, or the process survived it. In a transaction of its own. */
+  unstart(parkedId: number): Promise<void>;
+  /**
+   * Locks the next due message of `group` that may run (first of its key in `blocking` order, not locked by another
+   * process) until `tx` ends; no other than `parkedId` if that is given. Answers `null` when nothing is due.
+   */
+  takeDue(tx: Tx, group: string, parkedId?: number): Promise<Parked | null>;
   /** It ran: a retried dead letter has recovered. If it died again, `bury` follows in the same transaction. */
   remove(tx: Tx, parkedId: number): Promise<void>;
   /** It failed once more, and waits again at its old place of its key. */

@@ -1,4 +1,5 @@
 import { createConsumer, type Consumer } from "../consumer/create-consumer.ts";
+import { createIsolation } from "../consumer/isolation.ts";
 import { createDeadLetters } from "../dead-letters/create-dead-letters.ts";
 import type { DeadLetters } from "../dead-letters/dead-letters.ts";
 import { giveUpHandlers, type OnGiveUp } from "../dead-letters/give-up-handlers.ts";
@@ -115,6 +116,7 @@ class WaybillService<Tx> implements Waybill<Tx> {
   readonly #bell;
   readonly #giveUps = giveUpHandlers<Tx>(() => this.#state === "new");
   readonly #consumers = new Map<string, Consumer<Tx>>();
+  readonly #isolation = createIsolation();
   #state: "new" | "started" | "stopped" = "new";
   #relay: Relay | null = null;
   #settings: StorageSettings | null = null;
@@ -158,6 +160,7 @@ class WaybillService<Tx> implements Waybill<Tx> {
       broker: this.#broker(),
       outbox: this.#outbox,
       onEvent: this.#emit,
+      isolation: this.#isolation,
       ...(consumer === undefined ? {} : { options: consumer }),
       ...(clock === undefined ? {} : { clock }),
       ...(random === undefined ? {} : { random }),

@@ -67,6 +67,25 @@ export class PostgresInbox<Tx> implements InboxStore<Tx> {
     await run(connection, this.#parts.sql.inbox.unclaim, [group, messageUuid(messageId)]);
   }
 
+  async start(group: string, messageId: string, alone: boolean): Promise<number | null> {
+    const { database, sql } = this.#parts;
+    const values = [group, messageUuid(messageId), storable(messageId), alone];
+    const [row] = await database.connected((connection) => run(connection, sql.inbox.start, values));
+    const starts = row?.[0] ?? null;
+    return starts === null ? null : Number(starts);
+  }
+
+  async unstart(group: string, messageId: string): Promise<void> {
+    const { database, sql } = this.#parts;
+    const values = [group, messageUuid(messageId)];
+    await database.connected((connection) => run(connection, sql.inbox.unstart, values));
+  }
+
+  async forgetStarts(tx: Tx, group: string, messageId: string): Promise<void> {
+    const connection = await this.#parts.database.connectionOf(tx);
+    await run(connection, this.#parts.sql.inbox.forgetStarts, [group, messageUuid(messageId)]);
+  }
+
   async record(tx: Tx, group: string, messageId: string): Promise<Recorded> {
     const connection = await this.#parts.database.connectionOf(tx);
     const values = [group, messageUuid(messageId)];

@@ -1,4 +1,12 @@
-import type { NewParked, OrderMode, Parked, ParkedReason, ParkedStage, ParkedStore } from "@waybill/core";
+import type {
+  NewParked,
+  OrderMode,
+  Parked,
+  ParkedReason,
+  ParkedStage,
+  ParkedStart,
+  ParkedStore,
+} from "@waybill/core";
 import { run, type Row } from "../connection/run.ts";
 import { readEnvelope } from "../envelope-row.ts";
 import type { Parts } from "../parts.ts";
@@ -32,9 +40,26 @@ export class PostgresParked<Tx> implements ParkedStore<Tx> {
     await run(connection, this.#parts.sql.parked.add, [parkedJson([parked])]);
   }
 
-  async takeDue(tx: Tx, group: string): Promise<Parked | null> {
+  async start(group: string, alone: boolean): Promise<ParkedStart | null> {
+    const { database, sql } = this.#parts;
+    const [row] = await database.connected((connection) => run(connection, sql.parked.start, [group, alone]));
+    if (row === undefined) return null;
+    const starts = row[1] ?? null;
+    return { parkedId: Number(row[0]), starts: starts === null ? null : Number(starts) };
+  }
+
+  async unstart(parkedId: number): Promise<void> {
+    const { database, sql } = this.#parts;
+    await database.connected((connection) => run(connection, sql.parked.unstart, [parkedId]));
+  }
+
+  async takeDue(tx: Tx, group: string, parkedId?: number): Promise<Parked | null> {
     const connection = await this.#parts.database.connectionOf(tx);
-    const [row] = await run(connection, this.#parts.sql.parked.takeDue, [group]);
+    const { takeDue, takeThis } = this.#parts.sql.parked;
+    const [row] =
+      parkedId === undefined
+        ? await run(connection, takeDue, [group])
+        : await run(connection, takeThis, [group, parkedId]);
     return row === undefined ? null : readParked(row);
   }
 

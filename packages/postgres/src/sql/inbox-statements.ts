@@ -6,6 +6,9 @@ export interface InboxStatements {
   readonly claimAgain: Statement;
   readonly unclaim: Statement;
   readonly unclaimAgain: Statement;
+  readonly start: Statement;
+  readonly unstart: Statement;
+  readonly forgetStarts: Statement;
   readonly record: Statement;
   readonly keepResult: Statement;
   readonly forget: Statement;
@@ -20,6 +23,13 @@ export function inboxStatements(schema: string): InboxStatements {
     unclaim: statement(`delete from ${schema}.inbox where consumer_group = $1 and message_id = $2`),
     unclaimAgain: statement(
       `delete from ${schema}.inbox_redelivery where consumer_group = $1 and message_id = $2 and delivery = $3`,
+    ),
+    start: statement(`select ${schema}.inbox_started($1, $2, $3, $4)`),
+    unstart: statement(
+      `update ${schema}.inbox_start set starts = starts - 1 where consumer_group = $1 and message_id = $2 and starts > 0`,
+    ),
+    forgetStarts: statement(
+      `delete from ${schema}.inbox_start where consumer_group = $1 and message_id = $2`,
     ),
     record: statement(`select first, stored from ${schema}.inbox_record($1, $2)`),
     keepResult: statement(
@@ -69,7 +79,10 @@ function fold(schema: string): string {
 select count(*) from gone`;
 }
 
-/** By the index on age, which holds rows without a position only. Rows that a transaction is at work on are left. */
+/**
+ * By the index on age, which holds rows without a position only. Rows that a transaction is at work on are left. Starts
+ * are few: what is in work, and what no broker will deliver again.
+ */
 function forget(schema: string): string {
   return `with old as materialized (
   select ctid from ${schema}.inbox
@@ -78,6 +91,8 @@ function forget(schema: string): string {
   for update skip locked
 ), gone as (
   delete from ${schema}.inbox i using old where i.ctid = old.ctid returning 1
+), starts as (
+  delete from ${schema}.inbox_start where started_at <= now() - $1::float8 * interval '1 ms'
 )
 select count(*)::text from gone`;
 }

@@ -5,7 +5,10 @@ export interface ParkedStatements {
   readonly add: Statement;
   readonly dueOutgoing: Statement;
   readonly blockedOutgoing: Statement;
+  readonly start: Statement;
+  readonly unstart: Statement;
   readonly takeDue: Statement;
+  readonly takeThis: Statement;
   readonly remove: Statement;
   readonly again: Statement;
   readonly count: Statement;
@@ -17,7 +20,12 @@ export function parkedStatements(schema: string): ParkedStatements {
     dueOutgoing: statement(dueOutgoing(schema), { planEachTime: true }),
     blockedOutgoing: statement(`select distinct topic, key from ${schema}.parked
 where consumer_group = '' and ordering = 'blocking' and key is not null and reason in ('retry', 'behind', 'unknown')`),
+    start: statement(start(schema)),
+    unstart: statement(
+      `update ${schema}.parked_start set starts = starts - 1 where parked_id = $1 and starts > 0`,
+    ),
     takeDue: statement(takeDue(schema)),
+    takeThis: statement(takeThis(schema)),
     remove: statement(`select ${schema}.parked_remove($1)`),
     again: statement(`select ${schema}.parked_again($1, $2, $3, $4, $5, $6)`),
     count: statement(`select c.consumer_group, c.reason, count(*)
@@ -64,4 +72,31 @@ from ${schema}.parked p
 where ${runnable(schema, "$1")}
 order by p.due_at, p.id limit 1
 for update of p skip locked`;
+}
+
+function takeThis(schema: string): string {
+  return `select ${COLUMNS}
+from ${schema}.parked p
+where p.id = $2 and ${runnable(schema, "$1")}
+for update of p skip locked`;
+}
+
+/**
+ * Counts a start of what `takeDue` would take, unless it was counted before and does not run alone ($2). A count need
+ * not be on disk before the handler runs: it is about the death of a process, not about that of the database.
+ */
+function start(schema: string): string {
+  return `with due as materialized (
+  select p.id from ${schema}.parked p
+  where ${runnable(schema, "$1")}
+  order by p.due_at, p.id limit 1
+  for update of p skip locked
+), counted as (
+  insert into ${schema}.parked_start as s (parked_id, starts)
+  select d.id, 1 from due d
+  where $2 or not exists (select 1 from ${schema}.parked_start b where b.parked_id = d.id and b.starts > 0)
+  on conflict (parked_id) do update set starts = s.starts + 1
+  returning s.starts
+)
+select d.id, (select starts from counted), set_config('synchronous_commit', 'off', true) from due d`;
 }

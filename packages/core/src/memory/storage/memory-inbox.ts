@@ -30,6 +30,8 @@ export class MemoryInbox implements InboxStore<MemoryTransaction> {
   readonly #folded = new Map<string, RangeSet>();
   /** Further deliveries that were applied, by name. */
   readonly #redelivered = new VersionedTable<string, true>();
+  /** Starts of messages that were delivered before, by name. */
+  readonly #starts = new VersionedTable<string, { readonly count: number; readonly at: number }>();
 
   constructor(database: MemoryDatabase, parked: MemoryParked) {
     this.#database = database;
@@ -72,6 +74,27 @@ export class MemoryInbox implements InboxStore<MemoryTransaction> {
     if (record.place !== null) this.#places.write(open, placeName(record.place), undefined);
   }
 
+  async start(group: string, messageId: string, alone: boolean): Promise<number | null> {
+    const name = messageLock(group, messageId);
+    if (this.#records.read(null, name) !== undefined) return 0;
+    if (this.#parked.find(null, group, messageId) !== undefined) return 0;
+    const before = this.#starts.read(null, name)?.count ?? 0;
+    if (before > 0 && !alone) return null;
+    this.#starts.writeCommitted(name, { count: before + 1, at: this.#database.now() });
+    return before + 1;
+  }
+
+  async unstart(group: string, messageId: string): Promise<void> {
+    const name = messageLock(group, messageId);
+    const before = this.#starts.read(null, name);
+    if (before !== undefined)
+      this.#starts.writeCommitted(name, { ...before, count: Math.max(0, before.count - 1) });
+  }
+
+  async forgetStarts(tx: MemoryTransaction, group: string, messageId: string): Promise<void> {
+    this.#starts.write(this.#database.opened(tx), messageLock(group, messageId), undefined);
+  }
+
   async record(tx: MemoryTransaction, group: string, messageId: string): Promise<Recorded> {
     const open = this.#database.opened(tx);
     const name = messageLock(group, messageId);
@@ -92,6 +115,8 @@ export class MemoryInbox implements InboxStore<MemoryTransaction> {
 
   async forget(olderThanMs: number, limit: number): Promise<number> {
     const before = this.#database.now() - olderThanMs;
+    for (const [name, { at }] of this.#starts.entries(null))
+      if (at <= before) this.#starts.writeCommitted(name, undefined);
     const old = [...this.#records.entries(null)]
       .map(([, record]) => record)
       .filter(({ place, claimedAt }) => place === null && claimedAt <= before)

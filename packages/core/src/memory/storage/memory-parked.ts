@@ -1,4 +1,4 @@
-import type { NewParked, Parked, ParkedReason, ParkedStore } from "../../ports/parked-store.ts";
+import type { NewParked, Parked, ParkedReason, ParkedStart, ParkedStore } from "../../ports/parked-store.ts";
 import { OUTGOING } from "../../ports/parked-store.ts";
 import type { ParkedChange } from "../../ports/relay-store.ts";
 import type { Envelope } from "../../message/envelope.ts";
@@ -15,6 +15,8 @@ export class MemoryParked implements ParkedStore<MemoryTransaction> {
   readonly #deadLetters: MemoryDeadLetterTable;
   readonly #rows = new VersionedTable<number, ParkedRow>();
   readonly #idOfMessage = new VersionedTable<string, number>();
+  /** How often a row was started since it was parked, or parked again. */
+  readonly #starts = new VersionedTable<number, number>();
   #nextId = 1;
 
   constructor(database: MemoryDatabase, deadLetters: MemoryDeadLetterTable) {
@@ -53,9 +55,26 @@ export class MemoryParked implements ParkedStore<MemoryTransaction> {
     return true;
   }
 
-  async takeDue(tx: MemoryTransaction, group: string): Promise<Parked | null> {
+  async start(group: string, alone: boolean): Promise<ParkedStart | null> {
+    const due = runnable(this.#of(null, group), this.#database.now());
+    const next = due.find(({ parkedId }) => !this.#database.locks.held(rowLock(parkedId)));
+    if (next === undefined) return null;
+    const { parkedId } = next;
+    const before = this.#starts.read(null, parkedId) ?? 0;
+    if (before > 0 && !alone) return { parkedId, starts: null };
+    this.#starts.writeCommitted(parkedId, before + 1);
+    return { parkedId, starts: before + 1 };
+  }
+
+  async unstart(parkedId: number): Promise<void> {
+    const before = this.#starts.read(null, parkedId);
+    if (before !== undefined) this.#starts.writeCommitted(parkedId, Math.max(0, before - 1));
+  }
+
+  async takeDue(tx: MemoryTransaction, group: string, only?: number): Promise<Parked | null> {
     const open = this.#database.opened(tx);
     for (const row of runnable(this.#of(open, group), this.#database.now())) {
+      if (only !== undefined && row.parkedId !== only) continue;
       if (!this.#database.locks.tryTake(open, rowLock(row.parkedId))) continue;
       void open.xid;
       return toParked(row);
@@ -69,6 +88,7 @@ export class MemoryParked implements ParkedStore<MemoryTransaction> {
     const row = this.#rows.read(open, parkedId);
     if (row === undefined) return;
     this.#rows.write(open, parkedId, undefined);
+    this.#starts.write(open, parkedId, undefined);
     this.#idOfMessage.write(open, messageLock(row.group, row.envelope.id), undefined);
     await this.#deadLetters.recover(open, row);
   }
@@ -85,6 +105,7 @@ export class MemoryParked implements ParkedStore<MemoryTransaction> {
     const { dueInMs, ...changed } = change;
     const again = { ...row, ...changed, dueAt: this.#database.now() + dueInMs };
     this.#rows.write(open, parkedId, again);
+    this.#starts.write(open, parkedId, undefined);
     for (const one of dueBehind(again, this.#of(open, row.group), this.#database.now())) {
       if (this.#database.locks.tryTake(open, rowLock(one.parkedId)))
         this.#rows.write(open, one.parkedId, one);
@@ -104,7 +125,7 @@ export class MemoryParked implements ParkedStore<MemoryTransaction> {
   }
 
   /** The parked row of a message in its group, as `tx` sees it. */
-  find(tx: OpenTransaction, group: string, messageId: string): number | undefined {
+  find(tx: OpenTransaction | null, group: string, messageId: string): number | undefined {
     return this.#idOfMessage.read(tx, messageLock(group, messageId));
   }
 

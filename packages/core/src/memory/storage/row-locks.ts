@@ -42,6 +42,11 @@ export class RowLocks {
     return true;
   }
 
+  /** Whether any transaction holds it. */
+  held(name: string): boolean {
+    return this.#locks.has(name);
+  }
+
   /** Whether a transaction other than `tx` holds it. */
   heldByOther(tx: Transactional, name: string): boolean {
     const lock = this.#locks.get(name);
