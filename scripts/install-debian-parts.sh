@@ -41,7 +41,8 @@ install_missing() {
   [[ -d /run/systemd/system ]] || return 0
   for package in "${missing[@]}"; do
     case $package in
-      pgbouncer | haproxy | rabbitmq-server) systemctl disable --quiet --now "$package" ;;
+      pgbouncer | haproxy) systemctl disable --quiet --now "$package" ;;
+      rabbitmq-server) systemctl disable --quiet --now rabbitmq-server epmd.socket epmd.service ;;
     esac
   done
 }

@@ -14,6 +14,12 @@ export interface KafkaNodeSpec {
   readonly jars: string;
 }
 
+export const clusterSize = 3;
+
+export function brokerOf({ port }: KafkaNodeSpec): string {
+  return `127.0.0.1:${port}`;
+}
+
 /** The brokers of one cluster in `folder`, on free ports. */
 export async function kafkaSpecs(folder: string, jars: string, count: number): Promise<KafkaNodeSpec[]> {
   const ports = await servicePorts(2 * count);

@@ -1,10 +1,9 @@
-import { keptFolder, type KeptFolder } from "../process/kept-folder.ts";
-import type { NodeControl, ServerNode } from "../process/server-node.ts";
-import { untilPortsAreFree } from "../process/until-ports-are-free.ts";
+import { controlOf, type NodeControl } from "../process/server-node.ts";
+import { startKept } from "../process/start-kept.ts";
 import { whyNoKafka } from "./kafka-binary.ts";
 import { kafkaJars, kafkaVersion } from "./kafka-jars.ts";
 import { kafkaNode } from "./kafka-node.ts";
-import { kafkaSpecs, type KafkaNodeSpec } from "./kafka-specs.ts";
+import { brokerOf, kafkaSpecs } from "./kafka-specs.ts";
 
 export interface KafkaServer extends NodeControl, AsyncDisposable {
   /** `127.0.0.1:PORT`. */
@@ -24,37 +23,20 @@ export interface KafkaServer extends NodeControl, AsyncDisposable {
  * keep it alive. The first use on a machine fetches Kafka's jars.
  */
 export function startKafka(): Promise<KafkaServer> {
-  return untilPortsAreFree(async () => {
-    const missing = whyNoKafka({ own: true });
-    if (missing !== undefined) throw new Error(missing);
-    const jars = await kafkaJars();
-    const kept = keptFolder("waybill-kafka");
-    try {
-      const [spec] = await kafkaSpecs(kept.path, jars, 1);
-      if (!spec) throw new Error("no broker was made");
-      const node = kafkaNode(spec);
-      await node.start();
-      return asKafkaServer(spec, node, kept);
-    } catch (error) {
-      await kept.remove();
-      throw error;
-    }
+  return startKept("waybill-kafka", whyNoKafka({ own: true }), async (kept) => {
+    const [spec] = await kafkaSpecs(kept.path, await kafkaJars(), 1);
+    if (!spec) throw new Error("no broker was made");
+    const node = kafkaNode(spec);
+    await node.start();
+    return {
+      brokers: [brokerOf(spec)],
+      version: kafkaVersion(),
+      folder: spec.folder,
+      ...controlOf(node),
+      get pids() {
+        return node.pids;
+      },
+      [Symbol.asyncDispose]: () => kept.remove(),
+    };
   });
-}
-
-function asKafkaServer(spec: KafkaNodeSpec, node: ServerNode, kept: KeptFolder): KafkaServer {
-  return {
-    brokers: [`127.0.0.1:${spec.port}`],
-    version: kafkaVersion(),
-    folder: spec.folder,
-    get pids() {
-      return node.pids;
-    },
-    start: () => node.start(),
-    stop: () => node.stop(),
-    kill: () => node.kill(),
-    pause: () => node.pause(),
-    resume: () => node.resume(),
-    [Symbol.asyncDispose]: () => kept.remove(),
-  };
 }

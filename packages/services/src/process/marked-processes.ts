@@ -15,9 +15,15 @@ export function markedProcesses(folder: string): number[] {
   return pids.filter((pid) => pid > 1 && pid !== process.pid && isOf(folder, pid));
 }
 
-/** Sends a signal to all processes of a folder. */
-export function signalMarked(folder: string, signal: NodeJS.Signals): void {
-  for (const pid of markedProcesses(folder)) {
+/** Those of them that no other of them started: they pass on to the rest that it should end. */
+export function markedRoots(folder: string): number[] {
+  const pids = markedProcesses(folder);
+  return pids.filter((pid) => !pids.includes(parentOf(pid)));
+}
+
+/** Sends a signal to processes, those of a folder or some of them. */
+export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
+  for (const pid of pids) {
     try {
       process.kill(pid, signal);
     } catch {
@@ -30,11 +36,20 @@ export function signalMarked(folder: string, signal: NodeJS.Signals): void {
 export async function killMarked(folder: string): Promise<void> {
   await waitFor(
     () => {
-      signalMarked(folder, "SIGKILL");
+      signalAll(markedProcesses(folder), "SIGKILL");
       return markedProcesses(folder).length === 0;
     },
     { describe: () => `the end of the processes ${markedProcesses(folder).join(", ")}` },
   );
+}
+
+function parentOf(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+  } catch {
+    return 0; // It has ended by now.
+  }
 }
 
 /** The environment of a process that has ended but is not reaped is empty: it does not count. */

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { folderMark, killMarked, markedProcesses, signalMarked } from "./marked-processes.ts";
+import { folderMark, killMarked, markedProcesses, markedRoots, signalAll } from "./marked-processes.ts";
 import { waitFor } from "./wait-for.ts";
 
 export interface ServerNodeOptions {
@@ -12,6 +12,10 @@ export interface ServerNodeOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Who runs it, if not the user of this process. */
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
+  /** What makes its first process end it in good order. Default SIGTERM. */
+  readonly stopSignal?: NodeJS.Signals;
   /** Runs before each start; what has to happen only once it does only once. */
   readonly prepare?: () => Promise<void>;
   /** Whether it serves; asked again and again after the start. An error counts as not yet. */
@@ -31,6 +35,17 @@ export interface NodeControl {
   pause(): void;
   /** SIGCONT after `pause`. */
   resume(): void;
+}
+
+/** What a test can do to a node, without the rest of it. */
+export function controlOf(node: ServerNode): NodeControl {
+  return {
+    stop: () => node.stop(),
+    kill: () => node.kill(),
+    start: () => node.start(),
+    pause: () => node.pause(),
+    resume: () => node.resume(),
+  };
 }
 
 const stopDeadlineMs = 20_000;
@@ -74,9 +89,9 @@ export class ServerNode implements NodeControl {
   }
 
   async stop(): Promise<void> {
-    const { folder } = this.#options;
-    signalMarked(folder, "SIGTERM");
-    signalMarked(folder, "SIGCONT"); // A paused process takes no SIGTERM.
+    const { folder, stopSignal = "SIGTERM" } = this.#options;
+    signalAll(markedRoots(folder), stopSignal);
+    this.resume(); // A paused process takes no other signal.
     try {
       await waitFor(() => this.pids.length === 0, { deadlineMs: stopDeadlineMs });
     } catch {
@@ -89,11 +104,11 @@ export class ServerNode implements NodeControl {
   }
 
   pause(): void {
-    signalMarked(this.#options.folder, "SIGSTOP");
+    signalAll(this.pids, "SIGSTOP");
   }
 
   resume(): void {
-    signalMarked(this.#options.folder, "SIGCONT");
+    signalAll(this.pids, "SIGCONT");
   }
 
   get #outputFile(): string {
@@ -101,13 +116,14 @@ export class ServerNode implements NodeControl {
   }
 
   #spawn(): void {
-    const { folder, command, args, env } = this.#options;
+    const { folder, command, args, env, user } = this.#options;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const output = openSync(this.#outputFile, "a", 0o600);
     try {
       this.#outputFrom = statSync(this.#outputFile).size;
       const inherited = Object.entries(process.env).filter(([name]) => !foreignSetting.test(name));
       const child = spawn(command, args, {
+        ...user,
         cwd: folder,
         detached: true, // Ctrl-C is for this process, not for its servers.
         env: { ...Object.fromEntries(inherited), ...env, [folderMark]: folder },

@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+
 /** Requests to the HTTP API of RabbitMQ's management plugin. `url` carries user and password. */
 export async function askManagement<T>(
   url: string,
@@ -21,8 +23,19 @@ export async function askManagement<T>(
   return (text === "" ? undefined : JSON.parse(text)) as T;
 }
 
-/** Makes a virtual host in which the user of `managementUrl` may do everything. */
-export async function putVhost(managementUrl: string, name: string): Promise<void> {
+export async function rabbitmqVersion(managementUrl: string): Promise<string> {
+  const overview = await askManagement<{ rabbitmq_version: string }>(managementUrl, "GET", "overview");
+  return overview.rabbitmq_version;
+}
+
+/** Makes a virtual host with a name of its own for one test, in which the user of `managementUrl` may do everything. */
+export async function makeTestVhost(managementUrl: string): Promise<string> {
+  const name = `test-${randomBytes(8).toString("hex")}`;
+  await putVhost(managementUrl, name);
+  return name;
+}
+
+async function putVhost(managementUrl: string, name: string): Promise<void> {
   const user = new URL(managementUrl).username;
   await askManagement(managementUrl, "PUT", `vhosts/${encodeURIComponent(name)}`, {});
   const all = { configure: ".*", write: ".*", read: ".*" };

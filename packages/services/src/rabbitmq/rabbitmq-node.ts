@@ -50,6 +50,10 @@ export function rabbitmqNode(spec: RabbitmqNodeSpec): ServerNode {
   });
 }
 
+export function amqpUrlOf(port: number): string {
+  return `amqp://guest:guest@127.0.0.1:${port}`;
+}
+
 export function managementUrlOf({ managementPort }: RabbitmqNodeSpec): string {
   return `http://guest:guest@127.0.0.1:${managementPort}`;
 }

@@ -17,6 +17,8 @@ export interface RabbitmqNodeSpec {
   readonly members: readonly string[];
 }
 
+export const clusterMembers = ["waybill1@localhost", "waybill2@localhost", "waybill3@localhost"];
+
 /** Nodes of one cluster in `folder`, on free ports, and their common cookie. */
 export async function rabbitmqSpecs(folder: string, members: readonly string[]): Promise<RabbitmqNodeSpec[]> {
   const home = join(folder, "home");

@@ -1,12 +1,10 @@
-import { randomBytes } from "node:crypto";
-import { join } from "node:path";
-import { keptFolder, type KeptFolder } from "../process/kept-folder.ts";
 import type { NodeControl } from "../process/server-node.ts";
-import { untilPortsAreFree } from "../process/until-ports-are-free.ts";
-import { askManagement, putVhost, withVhost } from "./management-api.ts";
+import { startKept } from "../process/start-kept.ts";
+import { makeTestVhost, rabbitmqVersion, withVhost } from "./management-api.ts";
 import { whyNoRabbitmq } from "./rabbitmq-binary.ts";
-import { epmdNode, managementUrlOf, rabbitmqNode } from "./rabbitmq-node.ts";
-import { rabbitmqSpecs, type RabbitmqNodeSpec } from "./rabbitmq-specs.ts";
+import { rabbitmqGroup } from "./rabbitmq-group.ts";
+import { amqpUrlOf, managementUrlOf } from "./rabbitmq-node.ts";
+import { rabbitmqSpecs } from "./rabbitmq-specs.ts";
 
 export interface RabbitmqServer extends NodeControl, AsyncDisposable {
   /** `amqp://guest:guest@127.0.0.1:PORT`: the default virtual host. */
@@ -30,62 +28,29 @@ export interface RabbitmqServer extends NodeControl, AsyncDisposable {
  * after it is disposed, after the end of this process, and also after its SIGKILL; it does not keep it alive.
  */
 export function startRabbitmq(): Promise<RabbitmqServer> {
-  return untilPortsAreFree(async () => {
-    const missing = whyNoRabbitmq({ own: true });
-    if (missing !== undefined) throw new Error(missing);
-    const kept = keptFolder("waybill-rabbitmq");
-    try {
-      const [spec] = await rabbitmqSpecs(kept.path, ["waybill@localhost"]);
-      if (!spec) throw new Error("no node was made");
-      return await startSpec(spec, kept);
-    } catch (error) {
-      await kept.remove();
-      throw error;
-    }
+  return startKept("waybill-rabbitmq", whyNoRabbitmq({ own: true }), async (kept) => {
+    const [spec] = await rabbitmqSpecs(kept.path, ["waybill@localhost"]);
+    if (!spec) throw new Error("no node was made");
+    const group = rabbitmqGroup([spec]);
+    await group.start();
+    const managementUrl = managementUrlOf(spec);
+    const url = amqpUrlOf(spec.port);
+    return {
+      url,
+      managementUrl,
+      version: await rabbitmqVersion(managementUrl),
+      nodename: spec.nodename,
+      folder: spec.folder,
+      get pids() {
+        return group.pids;
+      },
+      start: () => group.start(),
+      stop: () => group.stop(),
+      kill: () => group.kill(),
+      pause: () => group.nodes[0]?.pause(),
+      resume: () => group.nodes[0]?.resume(),
+      createVhost: async () => withVhost(url, await makeTestVhost(managementUrl)),
+      [Symbol.asyncDispose]: () => kept.remove(),
+    };
   });
-}
-
-async function startSpec(spec: RabbitmqNodeSpec, kept: KeptFolder): Promise<RabbitmqServer> {
-  const node = rabbitmqNode(spec);
-  const epmd = epmdNode(join(spec.home, "epmd"), spec.epmdPort);
-  const start = async (): Promise<void> => {
-    await epmd.start();
-    await node.start();
-  };
-  await start();
-  const managementUrl = managementUrlOf(spec);
-  const url = `amqp://guest:guest@127.0.0.1:${spec.port}`;
-  return {
-    url,
-    managementUrl,
-    version: await rabbitmqVersion(managementUrl),
-    nodename: spec.nodename,
-    folder: spec.folder,
-    get pids() {
-      return [...epmd.pids, ...node.pids];
-    },
-    start,
-    async stop() {
-      await node.stop();
-      await epmd.kill();
-    },
-    async kill() {
-      await Promise.all([node.kill(), epmd.kill()]);
-    },
-    pause: () => node.pause(),
-    resume: () => node.resume(),
-    createVhost: () => createVhost(managementUrl, url),
-    [Symbol.asyncDispose]: () => kept.remove(),
-  };
-}
-
-export async function rabbitmqVersion(managementUrl: string): Promise<string> {
-  const overview = await askManagement<{ rabbitmq_version: string }>(managementUrl, "GET", "overview");
-  return overview.rabbitmq_version;
-}
-
-async function createVhost(managementUrl: string, url: string): Promise<string> {
-  const name = `test-${randomBytes(8).toString("hex")}`;
-  await putVhost(managementUrl, name);
-  return withVhost(url, name);
 }

@@ -1,5 +1,6 @@
 import { startKafka } from "../kafka/start-kafka.ts";
-import { rabbitmqVersion, startRabbitmq } from "../rabbitmq/start-rabbitmq.ts";
+import { rabbitmqVersion } from "../rabbitmq/management-api.ts";
+import { startRabbitmq } from "../rabbitmq/start-rabbitmq.ts";
 
 /** A broker for a whole test run, and what its test files have to know of it. */
 export interface SharedServer<Facts extends object = object> {

@@ -1,6 +1,5 @@
-import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll } from "vitest";
-import { deleteVhost, putVhost, withVhost } from "../rabbitmq/management-api.ts";
+import { deleteVhost, makeTestVhost, withVhost } from "../rabbitmq/management-api.ts";
 import { askShared, startDeadlineMs } from "./ask-shared.ts";
 import type { RabbitmqFacts } from "./start-shared.ts";
 
@@ -55,7 +54,6 @@ export function testRabbitmq(): TestRabbitmq {
 async function makePlace(): Promise<TestRabbitmq> {
   const facts = await askShared<RabbitmqFacts>("rabbitmq");
   if (facts.managementUrl === null) return { ...facts, vhost: null };
-  const vhost = `test-${randomBytes(8).toString("hex")}`;
-  await putVhost(facts.managementUrl, vhost);
+  const vhost = await makeTestVhost(facts.managementUrl);
   return { ...facts, url: withVhost(facts.url, vhost), vhost };
 }
