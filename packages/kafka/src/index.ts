@@ -1,1 +1,3 @@
-export {};
+export { kafkaBroker } from "./kafka-broker.ts";
+export type { KafkaBrokerOptions } from "./options/kafka-broker-options.ts";
+export type { KafkaBrokerEvent, KafkaBrokerListener } from "./events.ts";

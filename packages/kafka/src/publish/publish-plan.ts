@@ -1,0 +1,102 @@
+import type { Envelope, PublishResult } from "@waybill/core";
+import { WaybillError } from "@waybill/core";
+import { toRecord, type OutgoingRecord } from "../message/kafka-message.ts";
+import type { Place } from "../topology/topology.ts";
+
+/** Where a topic's messages go, or why they do not. */
+export type Route =
+  | { readonly kind: "place"; readonly place: Place }
+  | { readonly kind: "unroutable" }
+  | { readonly kind: "unknown"; readonly error: Error };
+
+/** A message on its way. */
+export interface Sendable {
+  /** Its number in the batch. */
+  readonly index: number;
+  /** Topic and Waybill partition: what must stay in order. */
+  readonly stream: string;
+  readonly place: Place;
+  readonly record: OutgoingRecord;
+  readonly bytes: number;
+}
+
+export interface PublishPlan {
+  /** Decided already: refused here, or behind a refused one. The rest is to be sent. */
+  readonly results: (PublishResult | null)[];
+  readonly sendables: readonly Sendable[];
+}
+
+/** A record's own fields and those of its headers, at most. */
+const RECORD_OVERHEAD_BYTES = 32;
+const HEADER_OVERHEAD_BYTES = 8;
+/** A character is at most three bytes of UTF-8. */
+const BYTES_PER_CHARACTER = 3;
+
+/** Divides a batch into what is refused here and what is sent. A pure function. */
+export function planPublish(
+  batch: readonly Envelope[],
+  routes: ReadonlyMap<string, Route>,
+  payloadBytesMax: number,
+): PublishPlan {
+  const results: (PublishResult | null)[] = [];
+  const sendables: Sendable[] = [];
+  const refused = new Set<string>();
+  for (const [index, envelope] of batch.entries()) {
+    const stream = `${envelope.topic}/${envelope.partition}`;
+    const decided = refused.has(stream)
+      ? ({ kind: "held" } as const)
+      : (routeResult(envelope, routes.get(envelope.topic)) ?? sizeResult(envelope, payloadBytesMax));
+    results.push(decided);
+    const route = routes.get(envelope.topic);
+    if (decided !== null || route?.kind !== "place") {
+      if (decided?.kind === "rejected") refused.add(stream);
+      continue;
+    }
+    const { place } = route;
+    const record = toRecord(envelope, place.partitions);
+    const bytes = bytesOf(record);
+    if (bytes > place.batchBytesMax) {
+      results[index] = tooLargeForTopic(envelope, bytes, place);
+      refused.add(stream);
+      continue;
+    }
+    sendables.push({ index, stream, place, record, bytes });
+  }
+  return { results, sendables };
+}
+
+function routeResult(envelope: Envelope, route: Route | undefined): PublishResult | null {
+  if (route === undefined || route.kind === "unroutable") {
+    const advice = "Declare the group that shall get it, or set requireGroup: false.";
+    const error = new WaybillError(
+      "UNROUTABLE",
+      `No consumer group of Kafka has asked for topic ${envelope.topic}. ${advice}`,
+    );
+    return { kind: "rejected", error, retryable: true };
+  }
+  return route.kind === "unknown" ? { kind: "unknown", error: route.error } : null;
+}
+
+function sizeResult({ id, payload }: Envelope, payloadBytesMax: number): PublishResult | null {
+  if (payload.length <= payloadBytesMax) return null;
+  const detail = `Message ${id} has ${payload.length} bytes of payload, ${payloadBytesMax} are allowed (payloadBytesMax).`;
+  return { kind: "rejected", error: new WaybillError("PAYLOAD_TOO_LARGE", detail), retryable: false };
+}
+
+function tooLargeForTopic({ id }: Envelope, bytes: number, place: Place): PublishResult {
+  const detail =
+    `Message ${id} has about ${bytes} bytes with its headers, topic ${place.kafkaTopic} takes ` +
+    `${place.batchBytesMax}. Raise its max.message.bytes.`;
+  return { kind: "rejected", error: new WaybillError("PAYLOAD_TOO_LARGE", detail), retryable: false };
+}
+
+/** About what a record takes on the wire. Text is counted by its characters, exactly only where that may matter. */
+function bytesOf({ key, value, headers }: OutgoingRecord): number {
+  let text = key?.length ?? 0;
+  let bytes = RECORD_OVERHEAD_BYTES + value.length;
+  for (const name in headers) {
+    text += name.length + (headers[name]?.length ?? 0);
+    bytes += HEADER_OVERHEAD_BYTES;
+  }
+  return bytes + text * BYTES_PER_CHARACTER;
+}

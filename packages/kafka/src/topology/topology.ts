@@ -1,0 +1,229 @@
+import kafkajs from "kafkajs";
+import type { Admin } from "kafkajs";
+import { WaybillError } from "@waybill/core";
+import type { KafkaClient } from "../kafkajs/client.ts";
+import { protocolErrorOf } from "../kafkajs/error-kind.ts";
+import { patiently } from "../kafkajs/patiently.ts";
+import type { ResolvedKafkaBrokerOptions } from "../options/kafka-broker-options.ts";
+import { changeGroupOffsets, groupOffsets, type GroupOffset } from "./group-offsets.ts";
+import { noteText } from "./offset-note.ts";
+import { partitionsChanged, topicMissing } from "./topology-mismatch.ts";
+
+/** Where the messages of a topic go. */
+export interface Place {
+  readonly kafkaTopic: string;
+  readonly partitions: number;
+  /** Most bytes that one batch of records may have. */
+  readonly batchBytesMax: number;
+}
+
+interface KnownPlace {
+  readonly place: Place;
+  /** A group that wants the topic, `null` while none is known. */
+  routedBy: string | null;
+  /** Until then it is believed without looking again. Milliseconds. */
+  trustedUntil: number;
+}
+
+/** How long a topic's partitions and groups are believed. */
+const TRUST_MS = 15_000;
+const HEADROOM_BYTES = 1024 * 1024;
+/** What servers take when they do not say: Kafka's default. */
+const BATCH_BYTES_DEFAULT = 1_048_588;
+/** The part of a batch that is not records. */
+const BATCH_OVERHEAD_BYTES = 128;
+/** Groups in which the epochs of sources are kept: they read nothing. */
+export const FENCE_GROUPS = "waybill.fence/";
+/** The topic that those groups have their offsets on. Nothing is ever written to it. */
+export const FENCE_TOPIC = "waybill.fences";
+
+/** Topics and groups of the cluster: makes them, checks them, and knows who wants what. */
+export class Topology {
+  readonly #client: KafkaClient;
+  readonly #options: ResolvedKafkaBrokerOptions;
+  readonly #admin: () => Admin;
+  readonly #places = new Map<string, KnownPlace>();
+
+  constructor(client: KafkaClient, options: ResolvedKafkaBrokerOptions, admin: () => Admin) {
+    this.#client = client;
+    this.#options = options;
+    this.#admin = admin;
+  }
+
+  kafkaTopic(topic: string): string {
+    return `${this.#options.topicPrefix}${topic}`;
+  }
+
+  topicOf(kafkaTopic: string): string {
+    return kafkaTopic.slice(this.#options.topicPrefix.length);
+  }
+
+  kafkaGroup(group: string): string {
+    return `${this.#options.groupPrefix}${group}`;
+  }
+
+  /** Makes the topics that are missing. @throws WaybillError `TOPOLOGY_MISMATCH` with `declare: false` */
+  async declareTopics(topics: readonly string[]): Promise<void> {
+    for (const topic of topics) await this.#ensure(this.kafkaTopic(topic), this.#options.topicPartitions);
+  }
+
+  /** Makes sure that there is a topic for the epochs of sources. Answers its name. */
+  async fenceTopic(): Promise<string> {
+    const name = this.kafkaTopic(FENCE_TOPIC);
+    await this.#ensure(name, 1);
+    return name;
+  }
+
+  /** From when this resolves the group is given what is published to these topics, before anybody subscribes. */
+  async declareGroup(group: string, topics: readonly string[]): Promise<void> {
+    const groupId = this.kafkaGroup(group);
+    for (const topic of topics) {
+      const known = await this.#ensure(this.kafkaTopic(topic), this.#options.topicPartitions);
+      const offsets = await groupOffsets(this.#admin(), groupId, known.place.kafkaTopic);
+      checkCount(groupId, known.place, offsets);
+      if (offsets.some(({ offset }) => offset === null)) await this.#giveOffsets(groupId, known.place);
+      known.routedBy = groupId;
+    }
+  }
+
+  /**
+   * Where to publish messages of this topic, `null` when nobody would get them.
+   *
+   * @throws WaybillError `TOPOLOGY_MISMATCH` when the number of partitions is not what the groups were declared with
+   */
+  async placeOf(topic: string, nowMs: number): Promise<Place | null> {
+    const kafkaTopic = this.kafkaTopic(topic);
+    const known = this.#places.get(kafkaTopic);
+    if (known !== undefined && known.routedBy !== null && nowMs < known.trustedUntil) return known.place;
+    const place = await this.#look(kafkaTopic);
+    if (place === null) {
+      this.#places.delete(kafkaTopic);
+      return null;
+    }
+    if (known !== undefined && known.place.partitions !== place.partitions)
+      throw partitionsChanged(kafkaTopic, known.place.partitions, place.partitions);
+    const routedBy = await this.#routedBy(place, known?.routedBy ?? null);
+    this.#places.set(kafkaTopic, { place, routedBy, trustedUntil: nowMs + TRUST_MS });
+    return routedBy === null && this.#options.requireGroup ? null : place;
+  }
+
+  /** Drops what is believed about groups: the cluster was away. */
+  distrust(): void {
+    for (const known of this.#places.values()) known.trustedUntil = 0;
+  }
+
+  async #ensure(kafkaTopic: string, partitions: number): Promise<KnownPlace> {
+    const known = this.#places.get(kafkaTopic);
+    if (known !== undefined) return known;
+    let place = await this.#look(kafkaTopic);
+    if (place === null) {
+      if (!this.#options.declare) throw topicMissing(kafkaTopic);
+      await this.#create(kafkaTopic, partitions);
+      place = await this.#look(kafkaTopic);
+      if (place === null) throw topicMissing(kafkaTopic);
+    }
+    const made: KnownPlace = { place, routedBy: null, trustedUntil: 0 };
+    this.#places.set(kafkaTopic, made);
+    return made;
+  }
+
+  async #create(kafkaTopic: string, partitions: number): Promise<void> {
+    const { replicationFactor, topicConfig, payloadBytesMax } = this.#options;
+    const settings = { "max.message.bytes": String(payloadBytesMax + HEADROOM_BYTES), ...topicConfig };
+    await this.#admin().createTopics({
+      topics: [
+        {
+          topic: kafkaTopic,
+          numPartitions: partitions,
+          replicationFactor,
+          configEntries: Object.entries(settings).map(([name, value]) => ({ name, value })),
+        },
+      ],
+    });
+  }
+
+  async #look(kafkaTopic: string): Promise<Place | null> {
+    try {
+      const { topics } = await this.#admin().fetchTopicMetadata({ topics: [kafkaTopic] });
+      const partitions = topics.find(({ name }) => name === kafkaTopic)?.partitions.length ?? 0;
+      if (partitions === 0) return null;
+      const known = this.#places.get(kafkaTopic);
+      const batchBytesMax = known?.place.batchBytesMax ?? (await this.#batchBytesMax(kafkaTopic));
+      return { kafkaTopic, partitions, batchBytesMax };
+    } catch (error) {
+      if (protocolErrorOf(error) === "UNKNOWN_TOPIC_OR_PARTITION") return null;
+      throw error;
+    }
+  }
+
+  async #batchBytesMax(kafkaTopic: string): Promise<number> {
+    const type = kafkajs.ConfigResourceTypes.TOPIC;
+    try {
+      const { resources } = await this.#admin().describeConfigs({
+        includeSynonyms: false,
+        resources: [{ type, name: kafkaTopic, configNames: ["max.message.bytes"] }],
+      });
+      const value = Number(resources[0]?.configEntries[0]?.configValue);
+      return (Number.isSafeInteger(value) ? value : BATCH_BYTES_DEFAULT) - BATCH_OVERHEAD_BYTES;
+    } catch (error) {
+      // Whoever may write to a topic may not always read its settings.
+      if (protocolErrorOf(error) === null) throw error;
+      return BATCH_BYTES_DEFAULT - BATCH_OVERHEAD_BYTES;
+    }
+  }
+
+  /** A group that has asked for the topic: the one that is known, or the first that is found. */
+  async #routedBy(place: Place, known: string | null): Promise<string | null> {
+    if (known !== null && (await this.#wants(known, place))) return known;
+    const { groups } = await this.#admin().listGroups();
+    const fences = this.kafkaGroup(FENCE_GROUPS);
+    for (const { groupId } of groups) {
+      if (!groupId.startsWith(fences) && (await this.#wants(groupId, place))) return groupId;
+    }
+    return null;
+  }
+
+  async #wants(groupId: string, place: Place): Promise<boolean> {
+    const offsets = await groupOffsets(this.#admin(), groupId, place.kafkaTopic);
+    checkCount(groupId, place, offsets);
+    return offsets.some(({ offset }) => offset !== null);
+  }
+
+  async #giveOffsets(groupId: string, place: Place): Promise<void> {
+    const { kafkaTopic, partitions } = place;
+    await changeGroupOffsets(this.#client, {
+      transactionalId: `${this.#options.transactionalIdPrefix}group/${groupId}`,
+      groupId,
+      topic: kafkaTopic,
+      decide: async () => {
+        const ends = await patiently(() => this.#admin().fetchTopicOffsets(kafkaTopic));
+        const offsets = await groupOffsets(this.#admin(), groupId, kafkaTopic);
+        checkCount(groupId, place, offsets);
+        const has = new Set(offsets.filter(({ offset }) => offset !== null).map((one) => one.partition));
+        return ends
+          .filter(({ partition }) => !has.has(partition))
+          .map(({ partition, high }) => ({
+            partition,
+            offset: Number(high),
+            metadata: noteText({ partitions, horizon: Number(high), applied: [] }),
+          }));
+      },
+    });
+  }
+}
+
+/** Another number of partitions puts keys elsewhere: their order would break between old messages and new ones. */
+function checkCount(
+  groupId: string,
+  { kafkaTopic, partitions }: Place,
+  offsets: readonly GroupOffset[],
+): void {
+  for (const { note } of offsets) {
+    if (note !== null && note.partitions !== partitions)
+      throw partitionsChanged(kafkaTopic, note.partitions, partitions, groupId);
+  }
+}
+
+export function isTopologyError(error: unknown): error is WaybillError {
+  return error instanceof WaybillError && error.code === "TOPOLOGY_MISMATCH";
+}
