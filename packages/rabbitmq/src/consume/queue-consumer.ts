@@ -59,7 +59,13 @@ export class QueueConsumer implements DeliverySource {
     if (!this.#open) return;
     this.#flush();
     this.#open = false;
-    await this.#channel.close().catch(() => {});
+    try {
+      // A quorum queue may ignore acknowledgements of the last moment (rabbitmq-server #10327): let it catch up.
+      await this.#channel.prefetch(1);
+      await this.#channel.close();
+    } catch {
+      // It was closed before.
+    }
   }
 
   #receive(message: ConsumeMessage | null): void {

@@ -107,8 +107,9 @@ export class RabbitmqSubscription implements Subscription, QueueConsumerListener
     // When the whole connection is closing, this is known only after its channels were told.
     await Promise.resolve();
     const connection = this.#parts.model();
+    if (connection === null) return;
     let error: Error | null = cause;
-    while (error !== null && connection !== null) {
+    while (error !== null) {
       await this.#pause(queue, error);
       if (connection !== this.#parts.model() || this.#ending.signal.aborted) return;
       error = await this.#consumeAgain(connection, queue);
