@@ -59,9 +59,10 @@ test("a stop waits for what is in work, and nothing else begins", async () => {
   const first = await service(1, gate);
   await takeNotes(first.waybill, 5);
   await waitFor(() => first.entered.length === 1);
-  const stopped = first.waybill.stop({ deadlineMs: 20_000 });
+  const stopped = first.waybill.consumer("ledger").stop({ deadlineMs: 20_000 });
   open();
   await stopped;
+  await first.waybill.stop();
   expect(first.entered).toEqual([1]);
   expect(await audit(pool())).toMatchObject({ effects: 1, lost: 4 });
 
