@@ -41,6 +41,7 @@ function producerGrants(schema: string, role: string): string[] {
     `grant usage on schema ${schema} to ${role}`,
     `grant select on ${schema}.settings, ${schema}.${MIGRATION_TABLE} to ${role}`,
     `grant insert on ${schema}.outbox, ${leavesOf(schema)} to ${role}`,
+    `grant select, insert on ${schema}.outbox_dedup to ${role}`,
     `grant usage on sequence ${schema}.outbox_id to ${role}`,
   ];
 }
@@ -50,6 +51,7 @@ function workerGrants(schema: string, role: string): string[] {
   return [
     ...producerGrants(schema, role),
     `grant select, update on ${schema}.outbox to ${role}`,
+    `grant select, update, delete on ${schema}.outbox_dedup to ${role}`,
     `grant select, truncate on ${leavesOf(schema)} to ${role}`,
     `grant select on sequence ${schema}.outbox_id to ${role}`,
     `grant select, update on ${schema}.relay_lease to ${role}`,

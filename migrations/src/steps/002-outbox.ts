@@ -31,12 +31,21 @@ export const outbox: Migration = {
       (leaf) => `create table ${schema}.outbox_${leaf} partition of ${schema}.outbox for values in (${leaf})`,
     ),
     `create index outbox_xid on ${schema}.outbox (xid)`,
+    `create table ${schema}.outbox_dedup (
+  topic text not null,
+  dedup_key text not null,
+  message_id uuid not null,
+  claimed_at timestamptz not null default now(),
+  constraint outbox_dedup_key primary key (topic, dedup_key)
+)`,
+    `create index outbox_dedup_age on ${schema}.outbox_dedup (claimed_at)`,
     openWindow(schema),
     readWindow(schema),
   ],
   down: ({ schema }) => [
     `drop function ${schema}.outbox_read(pg_snapshot, pg_snapshot, bigint, bigint)`,
     `drop function ${schema}.outbox_open(pg_snapshot, bigint, bigint)`,
+    `drop table ${schema}.outbox_dedup`,
     `drop table ${schema}.outbox`,
     `drop sequence ${schema}.outbox_id`,
   ],

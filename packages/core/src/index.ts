@@ -44,8 +44,8 @@ export type { AsyncMethod, MethodDecorator, NothingKept, Refused } from "./decor
 export { describeEvent } from "./ports/describe-event.ts";
 export { reportToConsole } from "./system/report-to-console.ts";
 export { createOutbox, SEND_MANY_MAX } from "./outbox/create-outbox.ts";
-export type { Outbox, OutboxParts, SentMessage } from "./outbox/create-outbox.ts";
-export type { SendOptions } from "./outbox/send-options.ts";
+export type { Outbox, OutboxParts, RecordedMessage, SentMessage } from "./outbox/create-outbox.ts";
+export type { SendManyOptions, SendOptions } from "./outbox/send-options.ts";
 export { createPublisher } from "./publisher/create-publisher.ts";
 export type { Publisher, PublisherParts, PublishOneOptions } from "./publisher/create-publisher.ts";
 export type { PublisherOptions } from "./publisher/publisher-options.ts";

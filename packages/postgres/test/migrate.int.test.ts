@@ -151,6 +151,7 @@ describe("migrations", () => {
         await producer.outbox.lockKeys(tx, [{ topic: "t", key: "k" }]);
         await producer.outbox.append(tx, [newMessage()]);
         await producer.outbox.append(tx, [newMessage(), newMessage()]);
+        await producer.outbox.claimDedupKeys(tx, [{ topic: "t", dedupKey: "k", messageId: newMessage().id }]);
       });
       await producer.outbox.nudge();
       const forbidden = [
@@ -185,6 +186,7 @@ describe("migrations", () => {
           parked: [],
         });
       expect(await worker.outbox.purge(0)).toBe(0);
+      expect(await worker.outbox.forgetDedupKeys(0, 10)).toBe(1);
       expect(await worker.inbox.fold(0, 10)).toBe(0);
       expect(
         await worker.jobs.begin({ name: "j", schedule: "*", owner: "w", leaseMs: 1, notWithinMs: 1 }),

@@ -5,6 +5,7 @@ import { claimCases } from "./claim-cases.ts";
 import { claimOrderCases } from "./claim-order-cases.ts";
 import { deadLetterActCases } from "./dead-letter-act-cases.ts";
 import { deadLetterCases } from "./dead-letter-cases.ts";
+import { dedupCases } from "./dedup-cases.ts";
 import { foldCases } from "./fold-cases.ts";
 import { giveUpCases } from "./give-up-cases.ts";
 import { jobCases } from "./job-cases.ts";
@@ -24,6 +25,7 @@ import { windowHistoryCases } from "./window-history-cases.ts";
 const themes = {
   transactions: transactionCases,
   outbox: outboxCases,
+  "dedup keys": dedupCases,
   windows: windowCases,
   "windows under concurrency": windowHistoryCases,
   lease: leaseCases,

@@ -1,7 +1,7 @@
 import type { Envelope } from "../message/envelope.ts";
 import type { HandledPayloadOf, PayloadOf, Topic } from "../message/topic.ts";
-import type { SendOptions } from "../outbox/send-options.ts";
-import type { SentMessage } from "../outbox/create-outbox.ts";
+import type { SendManyOptions, SendOptions } from "../outbox/send-options.ts";
+import type { RecordedMessage } from "../outbox/create-outbox.ts";
 import type { RetryPolicy } from "../retry/retry-policy.ts";
 
 /** What a handler works with, besides the payload. */
@@ -13,12 +13,12 @@ export interface HandlerContext<Tx> {
     topic: T,
     payload: PayloadOf<T>,
     options?: SendOptions,
-  ) => Promise<SentMessage>;
+  ) => Promise<RecordedMessage>;
   readonly sendMany: <T extends Topic>(
     topic: T,
     payloads: readonly PayloadOf<T>[],
-    options?: SendOptions,
-  ) => Promise<readonly SentMessage[]>;
+    options?: SendManyOptions<T>,
+  ) => Promise<readonly RecordedMessage[]>;
   /** The consumer group that handles it. */
   readonly group: string;
   /** The message itself: id, headers, position, raw payload. */

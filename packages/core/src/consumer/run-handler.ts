@@ -64,6 +64,6 @@ export type Sending<Tx> = Pick<HandlerContext<Tx>, "send" | "sendMany">;
 export function sendingIn<Tx>(tx: Tx, outbox: Pick<Outbox<Tx>, "send" | "sendMany">): Sending<Tx> {
   return {
     send: (topic: Topic, payload, options) => outbox.send(tx, topic, payload, options),
-    sendMany: (topic: Topic, payloads, options) => outbox.sendMany(tx, topic, payloads, options),
+    sendMany: (topic, payloads, options) => outbox.sendMany(tx, topic, payloads, options),
   };
 }

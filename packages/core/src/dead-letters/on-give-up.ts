@@ -1,7 +1,7 @@
 import { decodePayload } from "../message/payload.ts";
 import type { Envelope } from "../message/envelope.ts";
 import type { HandledPayloadOf, PayloadOf, Topic } from "../message/topic.ts";
-import type { Outbox, SentMessage } from "../outbox/create-outbox.ts";
+import type { Outbox, RecordedMessage } from "../outbox/create-outbox.ts";
 import type { SendOptions } from "../outbox/send-options.ts";
 import type { DeadLetter } from "../ports/dead-letter-store.ts";
 import type { RetryPolicy } from "../retry/retry-policy.ts";
@@ -15,7 +15,7 @@ export interface GiveUpContext<Tx> {
     topic: T,
     payload: PayloadOf<T>,
     options?: SendOptions,
-  ) => Promise<SentMessage>;
+  ) => Promise<RecordedMessage>;
   readonly message: Envelope;
   /** Why it was given up: an error code, or `expired`. */
   readonly reason: string;

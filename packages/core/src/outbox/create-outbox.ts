@@ -15,19 +15,28 @@ import type { Storage } from "../ports/storage.ts";
 import { systemClock } from "../system/system-clock.ts";
 import { systemRandom } from "../system/system-random.ts";
 import {
+  checkedDedupKey,
   DEFAULT_SEND_OPTIONS,
+  sendManyOptionsSchema,
   sendOptionsSchema,
   type ParsedSendOptions,
+  type SendManyOptions,
   type SendOptions,
 } from "./send-options.ts";
 
 /** Messages of one `sendMany`, which travel in one statement. */
 export const SEND_MANY_MAX = 10_000;
 
-/** What was recorded. It exists if and only if the transaction commits. */
+/** What was sent. */
 export interface SentMessage {
   /** UUIDv7, the same on every copy of the message. */
   readonly id: string;
+}
+
+/** What was recorded. It exists if and only if the transaction commits. */
+export interface RecordedMessage extends SentMessage {
+  /** Another message had the `dedupKey` already: nothing was recorded, and `id` is that message's. */
+  readonly duplicate: boolean;
 }
 
 /** The producer side: records messages in the caller's transaction. */
@@ -38,14 +47,19 @@ export interface Outbox<Tx> {
    * @throws WaybillError `NOT_IN_TRANSACTION`, `PAYLOAD_INVALID`, `OPTIONS_INVALID`, or what `Storage.check` throws.
    * Nothing has been recorded then; an error of the database leaves `tx` to be rolled back.
    */
-  send<T extends Topic>(tx: Tx, topic: T, payload: PayloadOf<T>, options?: SendOptions): Promise<SentMessage>;
+  send<T extends Topic>(
+    tx: Tx,
+    topic: T,
+    payload: PayloadOf<T>,
+    options?: SendOptions,
+  ): Promise<RecordedMessage>;
   /** Records many messages of one topic in one statement, in this order: all or none. */
   sendMany<T extends Topic>(
     tx: Tx,
     topic: T,
     payloads: readonly PayloadOf<T>[],
-    options?: SendOptions,
-  ): Promise<readonly SentMessage[]>;
+    options?: SendManyOptions<T>,
+  ): Promise<readonly RecordedMessage[]>;
   /** The same outbox for what a handler sends while it handles `cause`: trace and conversation are passed on. */
   inReplyTo(cause: Envelope): Pick<Outbox<Tx>, "send" | "sendMany">;
 }
@@ -71,7 +85,7 @@ export function createOutbox<Tx>(parts: OutboxParts<Tx>): Outbox<Tx | SqlTransac
     payload: PayloadOf<T>,
     given: SendOptions | undefined,
     cause: Envelope | null,
-  ): Promise<SentMessage> {
+  ): Promise<RecordedMessage> {
     store.assertTransaction(tx);
     const options = sendOptions(given);
     const headers = newHeaders(options.headers, cause);
@@ -83,20 +97,25 @@ export function createOutbox<Tx>(parts: OutboxParts<Tx>): Outbox<Tx | SqlTransac
     const id = nextId();
     const message = newMessage(id, topic, topic.keyOf(payload), content, headers, options, settings);
     if (options.serialize) await lockKeys(tx, [message]);
+    if (options.dedupKey !== undefined) {
+      const [holder = id] = await claim(tx, [message], [options.dedupKey]);
+      if (holder !== id) return { id: holder, duplicate: true };
+    }
     await store.append(tx, [message]);
     if (afterCommit !== undefined) store.afterCommit(tx, afterCommit);
-    return { id };
+    return { id, duplicate: false };
   }
 
   async function sendMany<T extends Topic>(
     tx: Tx | SqlTransaction,
     topic: T,
     payloads: readonly PayloadOf<T>[],
-    given: SendOptions | undefined,
+    given: SendManyOptions<T> | undefined,
     cause: Envelope | null,
-  ): Promise<readonly SentMessage[]> {
+  ): Promise<readonly RecordedMessage[]> {
     store.assertTransaction(tx);
-    const options = sendOptions(given);
+    const { dedupKey, ...rest } = given ?? {};
+    const options: ParsedSendOptions = parseOptions("send", sendManyOptionsSchema, rest);
     if (payloads.length > SEND_MANY_MAX) {
       throw new WaybillError(
         "OPTIONS_INVALID",
@@ -112,13 +131,39 @@ export function createOutbox<Tx>(parts: OutboxParts<Tx>): Outbox<Tx | SqlTransac
     });
     if (messages.length === 0) return [];
     if (options.serialize) await lockKeys(tx, messages);
-    await store.append(tx, messages);
-    if (afterCommit !== undefined) store.afterCommit(tx, afterCommit);
-    return messages.map(({ id }) => ({ id }));
+    const ids = messages.map(({ id }) => id);
+    const holders =
+      dedupKey === undefined
+        ? ids
+        : await claim(
+            tx,
+            messages,
+            payloads.map((payload) => dedupKey(payload)),
+          );
+    const first = messages.filter(({ id }, index) => holders[index] === id);
+    if (first.length > 0) {
+      await store.append(tx, first);
+      if (afterCommit !== undefined) store.afterCommit(tx, afterCommit);
+    }
+    return ids.map((id, index) => ({ id: holders[index] ?? id, duplicate: holders[index] !== id }));
   }
 
   async function lockKeys(tx: Tx | SqlTransaction, messages: readonly NewMessage[]): Promise<void> {
     await store.lockKeys(tx, distinctKeys(messages));
+  }
+
+  /** The ids of the messages that have these keys. */
+  function claim(
+    tx: Tx | SqlTransaction,
+    messages: readonly NewMessage[],
+    keys: readonly string[],
+  ): Promise<readonly string[]> {
+    const claims = messages.map(({ topic, id }, index) => ({
+      topic,
+      dedupKey: checkedDedupKey(keys[index]),
+      messageId: id,
+    }));
+    return store.claimDedupKeys(tx, claims);
   }
 
   function sender(cause: Envelope | null): Pick<Outbox<Tx | SqlTransaction>, "send" | "sendMany"> {

@@ -52,6 +52,13 @@ export interface OpenedWindow {
   readonly server: string;
 }
 
+/** A message that is recorded only if no other with its key is. */
+export interface DedupClaim {
+  readonly topic: string;
+  readonly dedupKey: string;
+  readonly messageId: string;
+}
+
 /** The append-only outbox. */
 export interface OutboxStore<Tx> {
   /**
@@ -69,6 +76,13 @@ export interface OutboxStore<Tx> {
   settings(tx: Tx, source: string): StorageSettings | Promise<StorageSettings>;
   /** Records messages in one statement: they exist if and only if `tx` commits. */
   append(tx: Tx, messages: readonly NewMessage[]): Promise<void>;
+  /**
+   * Answers for each claim the id of the message that has its key: its own if it is the first, and from then on. Waits
+   * for open transactions that claimed the same key; if they roll back, the claim is the first. Undone with `tx`.
+   */
+  claimDedupKeys(tx: Tx, claims: readonly DedupClaim[]): Promise<readonly string[]>;
+  /** Forgets keys claimed at least `olderThanMs` ago, at most `limit`; answers how many. */
+  forgetDedupKeys(olderThanMs: number, limit: number): Promise<number>;
   /** Makes `tx` wait for every open transaction that locked one of these keys, and holds them until it ends. */
   lockKeys(tx: Tx, keys: readonly { readonly topic: string; readonly key: string }[]): Promise<void>;
   /** Calls `action` after `tx` committed, if the storage can tell; never after a rollback. A hint, nothing more. */

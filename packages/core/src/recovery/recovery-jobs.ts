@@ -11,8 +11,8 @@ const EVERY_TEN_MINUTES = "*/10 * * * *";
 
 const DAY_MS = 86_400_000;
 /** Rows of one statement, and statements of one run: what is left over waits for the next run. */
-const INBOX_BATCH_ROWS = 5_000;
-const INBOX_BATCHES_MAX = 100;
+const BATCH_ROWS = 5_000;
+const BATCHES_MAX = 100;
 
 /** How long settled things are kept. */
 export interface Retention {
@@ -29,6 +29,11 @@ export interface Retention {
    * a message again. Milliseconds; default 30 days.
    */
   readonly inboxIdsMs?: number;
+  /**
+   * For so long the outbox remembers under which `dedupKey` it recorded a message: one that is sent later is recorded
+   * again. Milliseconds; default 7 days.
+   */
+  readonly dedupMs?: number;
 }
 
 /** What a relay needs to be called for by the clock. */
@@ -98,12 +103,17 @@ export function retentionJobs<Tx>(
   retention: Retention = {},
 ): readonly Job[] {
   const { outboxMs = 3 * DAY_MS, inboxFoldMs = 7 * DAY_MS, inboxIdsMs = 30 * DAY_MS } = retention;
+  const { dedupMs = 7 * DAY_MS } = retention;
   return [
     {
       name: "purge",
       schedule: EVERY_TEN_MINUTES,
       leaseMs: 60_000,
-      run: async () => `${await storage.outbox.purge(outboxMs)} outbox tables emptied`,
+      run: async () => {
+        const emptied = await storage.outbox.purge(outboxMs);
+        const forgotten = await inBatches((limit) => storage.outbox.forgetDedupKeys(dedupMs, limit));
+        return `${emptied} outbox tables emptied, ${forgotten} dedup keys forgotten`;
+      },
     },
     {
       name: "fold-inbox",
@@ -121,10 +131,10 @@ export function retentionJobs<Tx>(
 /** Repeats a bounded statement until it finds no more, or for as long as one run may take. */
 async function inBatches(batch: (limit: number) => Promise<number>): Promise<number> {
   let total = 0;
-  for (let batches = 0; batches < INBOX_BATCHES_MAX; batches += 1) {
-    const count = await batch(INBOX_BATCH_ROWS);
+  for (let batches = 0; batches < BATCHES_MAX; batches += 1) {
+    const count = await batch(BATCH_ROWS);
     total += count;
-    if (count < INBOX_BATCH_ROWS) break;
+    if (count < BATCH_ROWS) break;
   }
   return total;
 }

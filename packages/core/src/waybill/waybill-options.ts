@@ -50,6 +50,7 @@ export const waybillOptionsSchema = z.strictObject({
       outboxMs: z.int().min(1_000).optional(),
       inboxFoldMs: z.int().min(1_000).optional(),
       inboxIdsMs: z.int().min(1_000).optional(),
+      dedupMs: z.int().min(1_000).optional(),
     })
     .optional(),
   onEvent: z

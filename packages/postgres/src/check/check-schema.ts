@@ -12,6 +12,7 @@ const INDEXES: readonly string[] = [
   "outbox_xid",
   ...Array.from({ length: LEAF_COUNT }, (_, leaf) => `outbox_${leaf}_pkey`),
   ...Array.from({ length: LEAF_COUNT }, (_, leaf) => `outbox_${leaf}_xid_idx`),
+  "outbox_dedup_key",
   "relay_progress_pkey",
   "relay_progress_base",
   "parked_message",

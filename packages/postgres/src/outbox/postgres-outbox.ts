@@ -1,4 +1,5 @@
 import type {
+  DedupClaim,
   NewMessage,
   OpenedWindow,
   OutboxRow,
@@ -12,6 +13,7 @@ import { checkSettings } from "../check/check-settings.ts";
 import { insert, leanInsert, type LeanValue } from "../connection/insert.ts";
 import { run, type Connection, type SqlConnection, type Value } from "../connection/run.ts";
 import type { Parts } from "../parts.ts";
+import { claimDedupKeys } from "./claim-dedup-keys.ts";
 import { LeafClock } from "./leaf-clock.ts";
 import { channelOf, listen } from "./nudges.ts";
 import { purgeLeaves } from "./purge-leaves.ts";
@@ -54,7 +56,8 @@ export class PostgresOutbox<Tx> implements OutboxStore<Tx> {
       if (connection instanceof Promise) return connection.then((known) => this.#append(known, messages));
       return this.#append(connection, messages);
     } catch (error) {
-      return Promise.reject(error as Error);
+      if (!(error instanceof Error)) throw error;
+      return Promise.reject(error);
     }
   }
 
@@ -69,6 +72,19 @@ export class PostgresOutbox<Tx> implements OutboxStore<Tx> {
     const intoLeaf = plain ? outbox.appendPlain[leaf] : outbox.append[leaf];
     if (intoLeaf === undefined) return insert(connection, outbox.appendTimed, timedValuesOf(first));
     return leanInsert(connection, intoLeaf, plain ? plainValuesOf(first) : valuesOf(first));
+  }
+
+  async claimDedupKeys(tx: Tx, claims: readonly DedupClaim[]): Promise<readonly string[]> {
+    const connection = await this.#parts.database.connectionOf(tx);
+    return claimDedupKeys(connection, this.#parts.sql.outbox, claims);
+  }
+
+  async forgetDedupKeys(olderThanMs: number, limit: number): Promise<number> {
+    const { database, sql } = this.#parts;
+    const [row] = await database.connected((connection) =>
+      run(connection, sql.outbox.forgetDedupKeys, [olderThanMs, limit]),
+    );
+    return Number(row?.[0]);
   }
 
   async lockKeys(tx: Tx, keys: readonly { readonly topic: string; readonly key: string }[]): Promise<void> {

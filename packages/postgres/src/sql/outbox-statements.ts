@@ -8,6 +8,9 @@ export interface OutboxStatements {
   readonly append: readonly Statement[];
   readonly appendTimed: Statement;
   readonly appendMany: Statement;
+  readonly claimDedupKeys: Statement;
+  readonly dedupHolders: Statement;
+  readonly forgetDedupKeys: Statement;
   readonly lockKeys: Statement;
   readonly openWindow: Statement;
   readonly readWindow: Statement;
@@ -22,6 +25,9 @@ export function outboxStatements(schema: string): OutboxStatements {
     append: leaves.map((leaf) => statement(appendTo(schema, leaf, MESSAGE))),
     appendTimed: statement(appendTimed(schema)),
     appendMany: statement(appendMany(schema)),
+    claimDedupKeys: statement(claimDedupKeys(schema)),
+    dedupHolders: statement(dedupHolders(schema)),
+    forgetDedupKeys: statement(forgetDedupKeys(schema)),
     lockKeys: statement(lockKeys(schema)),
     openWindow: statement(openWindow(schema)),
     readWindow: statement(readWindow(schema)),
@@ -57,6 +63,34 @@ from unnest($1::text[], $2::integer[], $3::text[], $4::smallint[], $5::uuid[], $
   $9::float8[], $10::float8[], $11::float8[]) with ordinality
   as m(topic, version, key, partition, id, payload, headers, content_type, deliver_at, deliver_in_ms, expires_at, place)
 order by m.place`;
+}
+
+/** In one order everywhere, so that two senders cannot wait for each other. Answers the ids that came first. */
+function claimDedupKeys(schema: string): string {
+  return `insert into ${schema}.outbox_dedup (topic, dedup_key, message_id)
+select c.topic, c.dedup_key, c.message_id
+from unnest($1::text[], $2::text[], $3::uuid[]) with ordinality as c(topic, dedup_key, message_id, place)
+order by c.topic collate "C", c.dedup_key collate "C", c.place
+on conflict (topic, dedup_key) do nothing
+returning message_id`;
+}
+
+function dedupHolders(schema: string): string {
+  return `select d.message_id
+from unnest($1::text[], $2::text[]) with ordinality as c(topic, dedup_key, place)
+left join ${schema}.outbox_dedup d on d.topic = c.topic and d.dedup_key = c.dedup_key
+order by c.place`;
+}
+
+function forgetDedupKeys(schema: string): string {
+  return `with old as (
+  select d.topic, d.dedup_key from ${schema}.outbox_dedup d
+  where d.claimed_at <= now() - $1::float8 * interval '1 ms'
+  order by d.claimed_at limit $2 for update skip locked
+), gone as (
+  delete from ${schema}.outbox_dedup d using old where d.topic = old.topic and d.dedup_key = old.dedup_key returning 1
+)
+select count(*) from gone`;
 }
 
 /** In one order everywhere, so that two senders cannot wait for each other. */

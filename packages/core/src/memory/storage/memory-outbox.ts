@@ -1,4 +1,5 @@
 import type {
+  DedupClaim,
   NewMessage,
   OpenedWindow,
   OutboxRow,
@@ -11,6 +12,7 @@ import type { MemoryDatabase } from "./memory-database.ts";
 import type { MemoryTransaction, OpenTransaction } from "./open-transaction.ts";
 import type { SnapshotParts } from "./snapshot.ts";
 import { formatSnapshot, isVisible, parseSnapshot } from "./snapshot.ts";
+import { VersionedTable } from "./versioned-table.ts";
 
 interface StoredRow extends OutboxRow {
   readonly xid: number;
@@ -23,6 +25,8 @@ export class MemoryOutbox implements OutboxStore<MemoryTransaction> {
   readonly #settled: () => Snapshot;
   readonly #server: string;
   readonly #listeners = new Set<() => void>();
+  /** Which message has a key, by topic and key. */
+  readonly #dedup = new VersionedTable<string, { readonly messageId: string; readonly claimedAt: number }>();
   /** Ascending by `rowId`, rows of open transactions included. */
   #rows: StoredRow[] = [];
   /** The first row of every transaction that wrote one: where the reading of a window may begin. */
@@ -48,6 +52,26 @@ export class MemoryOutbox implements OutboxStore<MemoryTransaction> {
     const open = this.#database.opened(tx);
     const now = this.#database.now();
     for (const message of messages) this.#insert(open, message, now);
+  }
+
+  async claimDedupKeys(tx: MemoryTransaction, claims: readonly DedupClaim[]): Promise<readonly string[]> {
+    const open = this.#database.opened(tx);
+    const named = claims.map((claim) => ({ claim, name: `dedup ${claim.topic}/${claim.dedupKey}` }));
+    for (const name of new Set(named.map((one) => one.name).sort()))
+      await this.#database.locks.take(open, name);
+    return named.map(({ claim: { messageId }, name }) => {
+      const known = this.#dedup.read(open, name);
+      if (known !== undefined) return known.messageId;
+      this.#dedup.write(open, name, { messageId, claimedAt: this.#database.now() });
+      return messageId;
+    });
+  }
+
+  async forgetDedupKeys(olderThanMs: number, limit: number): Promise<number> {
+    const before = this.#database.now() - olderThanMs;
+    const old = [...this.#dedup.entries(null)].filter(([, { claimedAt }]) => claimedAt <= before);
+    for (const [name] of old.slice(0, limit)) this.#dedup.writeCommitted(name, undefined);
+    return Math.min(old.length, limit);
   }
 
   async lockKeys(
