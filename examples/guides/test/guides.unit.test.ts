@@ -19,3 +19,9 @@ test.each(["retries.md", "ordering.md", "compensation.md", "adopting.md"])(
     expect(unknown).toEqual([]);
   },
 );
+
+test("the bare amqplib consumer of idempotency.md stands there too", async () => {
+  const block = (await guideBlocks("idempotency.md", "ts")).find((code) => code.includes("channel.ack"));
+  const code = await compiledCode();
+  expect(code.some((source) => source.includes(unwrapped(block ?? "missing")))).toBe(true);
+});
