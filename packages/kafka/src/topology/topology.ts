@@ -1,9 +1,9 @@
 import kafkajs from "kafkajs";
 import type { Admin } from "kafkajs";
-import { WaybillError } from "@waybill/core";
+import { isWaybillError } from "@waybill/core";
 import type { KafkaClient } from "../kafkajs/client.ts";
 import { protocolErrorOf } from "../kafkajs/error-kind.ts";
-import { patiently } from "../kafkajs/patiently.ts";
+import { isNotYet, patiently } from "../kafkajs/patiently.ts";
 import type { ResolvedKafkaBrokerOptions } from "../options/kafka-broker-options.ts";
 import { changeGroupOffsets, groupOffsets, type GroupOffset } from "./group-offsets.ts";
 import { noteText } from "./offset-note.ts";
@@ -119,8 +119,7 @@ export class Topology {
     if (place === null) {
       if (!this.#options.declare) throw topicMissing(kafkaTopic);
       await this.#create(kafkaTopic, partitions);
-      place = await this.#look(kafkaTopic);
-      if (place === null) throw topicMissing(kafkaTopic);
+      place = await this.#lookUntilThere(kafkaTopic);
     }
     const made: KnownPlace = { place, routedBy: null, trustedUntil: 0 };
     this.#places.set(kafkaTopic, made);
@@ -131,6 +130,8 @@ export class Topology {
     const { replicationFactor, topicConfig, payloadBytesMax } = this.#options;
     const settings = { "max.message.bytes": String(payloadBytesMax + HEADROOM_BYTES), ...topicConfig };
     await this.#admin().createTopics({
+      // kafkajs' own wait fails while a server does not know the topic yet.
+      waitForLeaders: false,
       topics: [
         {
           topic: kafkaTopic,
@@ -140,6 +141,17 @@ export class Topology {
         },
       ],
     });
+  }
+
+  #lookUntilThere(kafkaTopic: string): Promise<Place> {
+    return patiently(
+      async () => {
+        const place = await this.#look(kafkaTopic);
+        if (place === null) throw topicMissing(kafkaTopic);
+        return place;
+      },
+      (error) => isWaybillError(error, "TOPOLOGY_MISMATCH") || isNotYet(error),
+    );
   }
 
   async #look(kafkaTopic: string): Promise<Place | null> {
@@ -222,8 +234,4 @@ function checkCount(
     if (note !== null && note.partitions !== partitions)
       throw partitionsChanged(kafkaTopic, note.partitions, partitions, groupId);
   }
-}
-
-export function isTopologyError(error: unknown): error is WaybillError {
-  return error instanceof WaybillError && error.code === "TOPOLOGY_MISMATCH";
 }

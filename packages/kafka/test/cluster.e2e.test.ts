@@ -1,0 +1,31 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll } from "vitest";
+import type { Broker } from "@waybill/core";
+import { describeBroker } from "@waybill/conformance";
+import { kafkaBroker } from "@waybill/kafka";
+import { startKafkaCluster, type KafkaCluster } from "@waybill/services";
+
+let cluster: KafkaCluster;
+beforeAll(async () => {
+  cluster = await startKafkaCluster();
+});
+afterAll(() => cluster[Symbol.asyncDispose]());
+
+const prefix = `cluster-${randomUUID().slice(0, 8)}-`;
+
+function newBroker(): Broker {
+  const names = { topicPrefix: prefix, groupPrefix: prefix, transactionalIdPrefix: prefix };
+  return kafkaBroker({ brokers: cluster.brokers, ...names, heartbeatMs: 100, fetchWaitMs: 50 });
+}
+
+describeBroker("kafka, three nodes", {
+  features: kafkaBroker({ brokers: ["not-used-here:9092"] }).features,
+  async create() {
+    const broker = newBroker();
+    return { broker, dispose: () => broker[Symbol.asyncDispose]() };
+  },
+  async restart({ broker }) {
+    await broker[Symbol.asyncDispose]();
+    return newBroker();
+  },
+});
