@@ -1,10 +1,11 @@
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { chmodSync, chownSync, cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { folderOfUser } from "../process/folder-of-user.ts";
+import { initializePostgres } from "./initialize-postgres.ts";
 import { give, postgresBinaries, type PostgresBinaries } from "./postgres-binaries.ts";
 import { postgresUser, type PostgresUser } from "./postgres-user.ts";
 import type { StopMode, SupervisorStart } from "./supervisor-protocol.ts";
@@ -28,7 +29,7 @@ export class PostgresProcess {
     try {
       this.#binaries = postgresBinaries(this.#user, this.folder);
       if (start.from) this.#copy(start.from);
-      else this.#initialize();
+      else initializePostgres(this.#binaries, this.#user, this.folder, start.password);
     } catch (error) {
       this.removeFolder();
       throw error;
@@ -82,27 +83,6 @@ export class PostgresProcess {
     if (standby) writeFileSync(join(data, "standby.signal"), "");
     if (this.#user) give(data, this.#user);
     chmodSync(data, 0o700);
-  }
-
-  #initialize(): void {
-    const passwordFile = join(this.folder, "password");
-    writeFileSync(passwordFile, this.#start.password, { mode: 0o600 });
-    if (this.#user) chownSync(passwordFile, this.#user.uid, this.#user.gid);
-    const args = [
-      ["--pgdata", join(this.folder, "data"), "--username", "postgres", "--pwfile", passwordFile],
-      ["--auth", "scram-sha-256", "--no-sync", "--no-instructions", "--encoding", "UTF8"],
-      ["--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"],
-      // The password is random: iterations would only make every new connection slower.
-      ["--set", "scram_iterations=1"],
-    ].flat();
-    const result = spawnSync(this.#binaries.initdb, args, {
-      ...this.#user,
-      cwd: this.folder,
-      env: { ...process.env, LC_ALL: "C", TZ: "UTC" },
-      encoding: "utf8",
-    });
-    rmSync(passwordFile);
-    if (result.status !== 0) throw new Error(`initdb failed: ${result.error?.message ?? result.stderr}`);
   }
 }
 

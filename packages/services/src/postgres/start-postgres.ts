@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { freePort } from "../process/free-port.ts";
+import { usualSettings } from "./usual-settings.ts";
 import { SupervisorClient } from "./supervisor-client.ts";
 import type { PostgresBackup } from "./postgres-backup.ts";
 import type { StopMode } from "./supervisor-protocol.ts";
@@ -84,11 +85,7 @@ async function embedded(options: StartPostgresOptions): Promise<PostgresServer> 
 function settingsOf(options: StartPostgresOptions): Record<string, string> {
   const fast = { fsync: "off", full_page_writes: "off" };
   return {
-    listen_addresses: "127.0.0.1",
-    unix_socket_directories: "",
-    max_connections: "200",
-    max_prepared_transactions: "20",
-    wal_level: "logical",
+    ...usualSettings,
     ...(options.fsync === false ? fast : {}),
     ...(options.standbyOf ? { primary_conninfo: options.standbyOf.url } : {}),
     ...options.settings,

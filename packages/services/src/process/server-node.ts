@@ -74,6 +74,16 @@ export class ServerNode implements NodeControl {
     return readFileSync(this.#outputFile, "latin1").slice(this.#outputFrom);
   }
 
+  /** Whether it runs and serves, asked once. */
+  async isUp(): Promise<boolean> {
+    if (this.pids.length === 0) return false;
+    try {
+      return await this.#options.isReady(this);
+    } catch {
+      return false;
+    }
+  }
+
   async start(): Promise<void> {
     if (this.pids.length === 0) {
       await this.#options.prepare?.();

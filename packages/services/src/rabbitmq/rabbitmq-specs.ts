@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { servicePorts } from "../process/service-ports.ts";
 
@@ -23,7 +23,9 @@ export const clusterMembers = ["waybill1@localhost", "waybill2@localhost", "wayb
 export async function rabbitmqSpecs(folder: string, members: readonly string[]): Promise<RabbitmqNodeSpec[]> {
   const home = join(folder, "home");
   mkdirSync(home, { recursive: true, mode: 0o700 });
-  writeFileSync(join(home, ".erlang.cookie"), randomBytes(20).toString("hex"), { mode: 0o400 });
+  const cookie = join(home, ".erlang.cookie");
+  rmSync(cookie, { force: true }); // One that is there cannot be written.
+  writeFileSync(cookie, randomBytes(20).toString("hex"), { mode: 0o400 });
   const ports = await servicePorts(1 + 3 * members.length);
   const nextPort = (): number => ports.pop() ?? 0;
   const epmdPort = nextPort();
