@@ -28,11 +28,12 @@ test.each(types)(
     await broker.publish(batch, NO_FENCE);
     let returns = 0;
     let owed: string | null = null;
+    const overtaken: string[] = [];
     const seen = await collect(
       broker,
       group,
       async ({ envelope: { id } }) => {
-        if (owed !== null) expect(id).toBe(owed);
+        if (owed !== null && id !== owed) overtaken.push(owed);
         owed = null;
         await oneTurn();
         if (id !== batch[3]?.id || returns === 5) return { kind: "ack" };
@@ -43,6 +44,7 @@ test.each(types)(
       10,
     );
     await waitFor(() => seen.deliveries.length === 65);
+    expect(overtaken).toEqual([]);
     expect(returns).toBe(5);
     expect(seen.deliveries.filter(({ redelivered }) => redelivered)).toHaveLength(5);
     expect([...new Set(seen.ids())]).toEqual(batch.map(({ id }) => id));
@@ -125,11 +127,7 @@ test("with several queues the processes of a group share the work, and each key 
   await waitFor(() => applied.length === batch.length);
   const byKey = (list: readonly Envelope[]) => Object.groupBy(list, ({ key }) => key ?? "");
   const idsByKey = (list: readonly Envelope[]) =>
-    Object.fromEntries(
-      Object.entries(byKey(list))
-        .map(([key, some]) => [key, some?.map(({ id }) => id)])
-        .toSorted(),
-    );
+    Object.fromEntries(Object.entries(byKey(list)).map(([key, some]) => [key, some?.map(({ id }) => id)]));
   expect(idsByKey(applied)).toEqual(idsByKey(batch));
 });
 
