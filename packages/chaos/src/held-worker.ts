@@ -1,4 +1,4 @@
-import { createWaybill, describeEvent, fixed } from "@waybill/core";
+import { createWaybill, describeEvent, fixed, type BatchHandler } from "@waybill/core";
 import { postgresStorage, type PgTransaction } from "@waybill/postgres";
 import { Pool } from "pg";
 import { setTimeout as after } from "node:timers/promises";
@@ -7,9 +7,10 @@ import { Blocking, Parking } from "./step.ts";
 
 /**
  * A process of the group `held` whose handlers stand still in their transaction until the test, in the table `script`,
- * says what a message does: `fail` or `go`. Each entry of a handler is a row of `entered`.
+ * says what a message does: `fail` or `go`. Each entry of a handler is a row of `entered`. With BATCHES set, blocking
+ * ones are handled in batches.
  */
-const { DATABASE_URL, WORKER } = process.env;
+const { DATABASE_URL, WORKER, BATCHES } = process.env;
 if (DATABASE_URL === undefined || WORKER === undefined) throw new Error("set DATABASE_URL and WORKER");
 
 /** Handlers hold connections of their own pool, so that broker and script always get one. */
@@ -51,7 +52,14 @@ const waybill = createWaybill({
   },
 });
 const retry = fixed({ everyMs: 20, attempts: 50 });
-waybill.consumer("held").on(Blocking, handle, { retry }).on(Parking, handle, { retry });
+const group = waybill.consumer("held").on(Parking, handle, { retry });
+if (BATCHES === undefined) group.on(Blocking, handle, { retry });
+else {
+  const each: BatchHandler<PgTransaction, typeof Blocking> = async (items, context) => {
+    for (const { payload } of items) await handle(payload, context);
+  };
+  group.onBatch(Blocking, each, { retry });
+}
 await waybill.start({ relay: false });
 console.log(JSON.stringify({ event: "ready" }));
 

@@ -20,13 +20,15 @@ beforeAll(async () => {
 });
 
 /** Two processes of one group, A with all partitions, and the relay that publishes to them. */
-async function twoProcesses(): Promise<{ a: TsProcess; b: TsProcess; waybill: Waybill<PgTransaction> }> {
+async function twoProcesses(
+  env: { readonly BATCHES?: string } = {},
+): Promise<{ a: TsProcess; b: TsProcess; waybill: Waybill<PgTransaction> }> {
   await pool().query(
     "truncate moving_log, entered, script, effect, waybill.parked, waybill.dead_letter, waybill.inbox, waybill.outbox",
   );
   const worker = new URL("../src/held-worker.ts", import.meta.url);
   const start = (name: string): TsProcess =>
-    testProcess(worker, [], { env: { DATABASE_URL: database.url, WORKER: name } });
+    testProcess(worker, [], { env: { DATABASE_URL: database.url, WORKER: name, ...env } });
   const [a, b] = [start("a"), start("b")];
   await Promise.all([a.ready(), b.ready()]);
   const waybill = createWaybill({
@@ -94,6 +96,7 @@ const reported = (process: TsProcess, event: string): number =>
 async function endsWith(order: readonly number[], workers: readonly TsProcess[]): Promise<void> {
   await tell(1, "go");
   await tell(2, "go");
+  await tell(3, "go");
   await waitFor(async () => (await effects()).length === order.length && (await parked()).length === 0, {
     describe: "both effects",
   });
@@ -186,4 +189,25 @@ test("blocking: A is killed in its handler while B waits: B runs both, in order"
   expect(await entered()).toEqual(["a1", "b1"]);
   await endsWith([1, 2], [b]);
   expect(await entered()).toEqual(["a1", "b1", "b2"]);
+});
+
+test("blocking: a batch in B that holds the next messages waits as a whole, and its messages wait behind", async () => {
+  const { a, b, waybill } = await twoProcesses({ BATCHES: "yes" });
+  await send(waybill, Blocking, 1);
+  await waitFor(async () => (await entered()).length === 1);
+  await movePartitions(pool(), "b", false);
+  await inTransaction(pool(), (tx) =>
+    waybill.sendMany(
+      tx,
+      Blocking,
+      [2, 3].map((no) => ({ key: KEY, no })),
+    ),
+  );
+  await waitFor(async () => (await given("b")) === 2 && (await bWaits()) === 1);
+  expect(await entered()).toEqual(["a1"]);
+  await tell(1, "fail");
+  await waitFor(async () => (await parked()).length === 3);
+  expect((await parked()).slice(1)).toEqual(["behind 0", "behind 0"]);
+  expect(await effects()).toEqual([]);
+  await endsWith([1, 2, 3], [a, b]);
 });
