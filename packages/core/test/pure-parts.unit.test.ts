@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { exponential, fixed, type Envelope, type OutboxRow } from "../src/index.ts";
 import { createLanes } from "../src/consumer/lanes.ts";
 import { allotPositions } from "../src/relay/allot-positions.ts";
-import { firstOfEachKey } from "../src/relay/key-order.ts";
+import { byKey } from "../src/relay/key-order.ts";
 
 function envelope(topic: string, key: string | null, partition: number): Envelope {
   return {
@@ -73,7 +73,7 @@ test("the same rows in chunks of any size get the same positions", () => {
   expect(inChunks(13)).toEqual(inChunks(100));
 });
 
-test("a wave holds one message of each ordered key, and all others", () => {
+test("the first of each ordered key is ready, and all that nothing orders; the rest follows in order", () => {
   const pending = [
     envelope("a", "1", 0),
     envelope("a", "1", 0),
@@ -81,9 +81,13 @@ test("a wave holds one message of each ordered key, and all others", () => {
     envelope("a", null, 0),
     envelope("free", "1", 0),
     envelope("free", "1", 0),
+    envelope("a", "2", 0),
+    envelope("a", "1", 0),
   ];
-  const wave = firstOfEachKey(pending, (topic) => (topic === "free" ? "parking" : "blocking"));
-  expect(wave.map((one) => pending.indexOf(one))).toEqual([0, 2, 3, 4, 5]);
+  const { ready, following } = byKey(pending, (topic) => (topic === "free" ? "parking" : "blocking"));
+  const places = (some: readonly Envelope[]): number[] => some.map((one) => pending.indexOf(one));
+  expect(places(ready)).toEqual([0, 2, 3, 4, 5, 6]);
+  expect([...following].map(([key, behind]) => [key, places(behind)])).toEqual([["a/1", [1, 7]]]);
 });
 
 test("exponential pauses grow to their maximum and end with the attempts", () => {

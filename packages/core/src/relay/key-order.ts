@@ -11,16 +11,25 @@ export function orderKeyOf(envelope: Envelope, orderOf: OrderOf): string | null 
 }
 
 /**
- * The longest selection of `pending`, in order, that holds at most one message of each order key: what may be
- * unconfirmed at once on a broker that may refuse one message and confirm the next.
+ * The first message of each key, and those that nothing orders; and for each key what follows its first, in order. A
+ * broker that may refuse one message and confirm the next must have one of a key unconfirmed at a time.
  */
-export function firstOfEachKey(pending: readonly Envelope[], orderOf: OrderOf): readonly Envelope[] {
-  const taken = new Set<string>();
-  return pending.filter((envelope) => {
+export function byKey(
+  pending: readonly Envelope[],
+  orderOf: OrderOf,
+): { readonly ready: readonly Envelope[]; readonly following: ReadonlyMap<string, Envelope[]> } {
+  const seen = new Set<string>();
+  const following = new Map<string, Envelope[]>();
+  const ready = pending.filter((envelope) => {
     const key = orderKeyOf(envelope, orderOf);
-    if (key === null) return true;
-    if (taken.has(key)) return false;
-    taken.add(key);
-    return true;
+    if (key === null || !seen.has(key)) {
+      if (key !== null) seen.add(key);
+      return true;
+    }
+    const queue = following.get(key);
+    if (queue === undefined) following.set(key, [envelope]);
+    else queue.push(envelope);
+    return false;
   });
+  return { ready, following };
 }
