@@ -12,7 +12,15 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   "packages/kafka": ["@waybill/core"],
   "packages/testing": ["@waybill/core"],
   "packages/cli": ["@waybill/core", "@waybill/postgres", "@waybill/broker", "@waybill/migrations"],
-  benchmarks: ["@waybill/core", "@waybill/log", "@waybill/broker", "@waybill/postgres", "@waybill/services"],
+  benchmarks: [
+    "@waybill/core",
+    "@waybill/log",
+    "@waybill/broker",
+    "@waybill/postgres",
+    "@waybill/rabbitmq",
+    "@waybill/kafka",
+    "@waybill/services",
+  ],
   "packages/services": [],
   "packages/conformance": ["@waybill/core", "@waybill/services"],
   "packages/chaos": [

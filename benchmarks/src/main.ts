@@ -5,11 +5,13 @@ import { latency } from "./latency.ts";
 import { logAppend } from "./log-append.ts";
 import { outboxWrite } from "./outbox-write.ts";
 import { relayDrain } from "./relay-drain.ts";
+import { relayRabbitmq } from "./relay-rabbitmq.ts";
 import { printFigures, type Benchmark, type Effort } from "./report.ts";
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   "outbox-write": outboxWrite,
   "relay-drain": relayDrain,
+  "relay-rabbitmq": relayRabbitmq,
   latency,
   "log-append": logAppend,
   backlog,
