@@ -40,6 +40,7 @@ export function rabbitmqNode(spec: RabbitmqNodeSpec): ServerNode {
       RABBITMQ_DIST_PORT: String(spec.distributionPort),
       RABBITMQ_MNESIA_BASE: join(folder, "data"),
       RABBITMQ_LOG_BASE: join(folder, "log"),
+      RABBITMQ_LOGS: "-", // To its output.
       RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, "enabled_plugins"),
       RABBITMQ_CONFIG_FILE: join(folder, "rabbitmq.conf"),
       // Schedulers that find no work sleep at once: on a machine with few cores their busy waiting is felt.
