@@ -2,6 +2,7 @@ import kafkajs from "kafkajs";
 import type { Admin, Consumer, Kafka, PartitionAssigner, Producer } from "kafkajs";
 import type { ResolvedKafkaBrokerOptions } from "../options/kafka-broker-options.ts";
 import { mendJoins } from "./before-join.ts";
+import { mendProduce } from "./quick-produce.ts";
 import { mendTimers } from "./quiet-timers.ts";
 
 const RETRY = { initialRetryTime: 20, maxRetryTime: 500, multiplier: 2, factor: 0.2, retries: 6 } as const;
@@ -21,6 +22,7 @@ export class KafkaClient {
   constructor(options: ResolvedKafkaBrokerOptions) {
     mendTimers();
     mendJoins();
+    mendProduce();
     const { clientId, brokers, ssl, sasl, connectTimeoutMs, requestTimeoutMs } = options;
     this.#options = options;
     this.#kafka = new kafkajs.Kafka({

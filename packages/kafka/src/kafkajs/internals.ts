@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import type { WritableRecord } from "./record-writer.ts";
 
 /** A queue of requests of one connection. */
 export interface RequestQueue {
@@ -12,9 +13,37 @@ export interface RequestQueue {
 /** A member of a consumer group. */
 export interface ConsumerGroup {
   readonly assigners: readonly object[];
-  readonly memberId: string | null;
   heartbeat(options: { readonly interval: number }): Promise<void>;
   joinAndSync(): Promise<void>;
+}
+
+/** What a produce request is made of. */
+export interface ProduceArguments {
+  readonly transactionalId?: string | undefined;
+  readonly acks: number;
+  readonly timeout: number;
+  readonly compression?: number | undefined;
+  readonly producerId: { toString(): string };
+  readonly producerEpoch: number;
+  readonly topicData: readonly {
+    readonly topic: string;
+    readonly partitions: readonly {
+      readonly partition: number;
+      readonly messages: readonly WritableRecord[];
+      readonly firstSequence?: number;
+    }[];
+  }[];
+}
+
+export interface ProduceRequest {
+  readonly encode: () => Promise<{ readonly buf: Buffer; readonly buffer: Buffer }>;
+}
+
+/** How produce requests are made, by version of the protocol. */
+interface Produce {
+  protocol: (options: {
+    readonly version: number;
+  }) => (given: ProduceArguments) => { readonly request: ProduceRequest };
 }
 
 interface ClassOf<T> {
@@ -27,4 +56,5 @@ const load = createRequire(import.meta.url);
 export const internals = {
   RequestQueue: load("kafkajs/src/network/requestQueue/index.js") as ClassOf<RequestQueue>,
   ConsumerGroup: load("kafkajs/src/consumer/consumerGroup.js") as ClassOf<ConsumerGroup>,
+  produce: load("kafkajs/src/protocol/requests/produce/index.js") as Produce,
 };

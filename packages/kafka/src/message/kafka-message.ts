@@ -2,14 +2,7 @@ import { createHash } from "node:crypto";
 import type { IHeaders } from "kafkajs";
 import type { Envelope } from "@waybill/core";
 import { fromWire, toWire, WIRE } from "@waybill/core";
-
-/** A record as kafkajs takes it, with the partition chosen. */
-export interface OutgoingRecord {
-  readonly key: string | null;
-  readonly value: Buffer;
-  readonly headers: Record<string, string>;
-  readonly partition: number;
-}
+import { QuickRecord } from "../kafkajs/quick-produce.ts";
 
 /** What of a Kafka record makes an envelope. */
 export interface IncomingRecord {
@@ -34,14 +27,10 @@ export function kafkaPartitionOf(partition: number, kafkaPartitions: number): nu
 }
 
 /** An envelope as a Kafka record, as `docs/wire.md` pins it. */
-export function toRecord(envelope: Envelope, kafkaPartitions: number): OutgoingRecord {
+export function toRecord(envelope: Envelope, kafkaPartitions: number): QuickRecord {
   const { headers, payload } = toWire(envelope);
-  return {
-    key: envelope.key,
-    value: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
-    headers,
-    partition: kafkaPartitionOf(envelope.partition, kafkaPartitions),
-  };
+  const value = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  return new QuickRecord(envelope.key, value, headers, kafkaPartitionOf(envelope.partition, kafkaPartitions));
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Envelope, PublishResult } from "@waybill/core";
 import { WaybillError } from "@waybill/core";
-import { toRecord, type OutgoingRecord } from "../message/kafka-message.ts";
+import type { QuickRecord } from "../kafkajs/quick-produce.ts";
+import { toRecord } from "../message/kafka-message.ts";
 import type { Place } from "../topology/topology.ts";
 
 /** Where a topic's messages go, or why they do not. */
@@ -16,7 +17,7 @@ export interface Sendable {
   /** Topic and Waybill partition: what must stay in order. */
   readonly stream: string;
   readonly place: Place;
-  readonly record: OutgoingRecord;
+  readonly record: QuickRecord;
   readonly bytes: number;
 }
 
@@ -91,7 +92,7 @@ function tooLargeForTopic({ id }: Envelope, bytes: number, place: Place): Publis
 }
 
 /** About what a record takes on the wire. Text is counted by its characters, exactly only where that may matter. */
-function bytesOf({ key, value, headers }: OutgoingRecord): number {
+function bytesOf({ key, value, headers }: QuickRecord): number {
   let text = key?.length ?? 0;
   let bytes = RECORD_OVERHEAD_BYTES + value.length;
   for (const name in headers) {
