@@ -44,6 +44,7 @@ export type { AsyncMethod, MethodDecorator, NothingKept, Refused } from "./decor
 export { describeEvent } from "./ports/describe-event.ts";
 export { reportToConsole } from "./system/report-to-console.ts";
 export { createOutbox, SEND_MANY_MAX } from "./outbox/create-outbox.ts";
+export type { Call, Calls } from "./outbox/create-calls.ts";
 export type { Outbox, OutboxParts, RecordedMessage, SentMessage } from "./outbox/create-outbox.ts";
 export type { SendManyOptions, SendOptions } from "./outbox/send-options.ts";
 export { createPublisher } from "./publisher/create-publisher.ts";

@@ -8,6 +8,13 @@ interface Scope<Tx> {
   open: boolean;
   /** What joined work failed with: the whole transaction must fail then, also if somebody caught the error. */
   failure: { readonly error: unknown } | null;
+  /** What works in this transaction, by its owner. */
+  readonly attached: Map<object, Attached>;
+}
+
+/** Something that has to be finished before its transaction ends. */
+interface Attached {
+  finish(): Promise<void>;
 }
 
 /**
@@ -28,16 +35,17 @@ export class AmbientTransaction<Tx> {
   }
 
   /**
-   * Makes `tx` the ambient transaction of `work` until that settles or `signal` aborts. Rejects also with what joined
-   * work failed with.
+   * Makes `tx` the ambient transaction of `work` until that settles or `signal` aborts, and finishes what was attached to
+   * it. Rejects also with what joined work failed with.
    */
   async run<T>(tx: Tx, work: () => Promise<T> | T, signal?: AbortSignal): Promise<T> {
-    const scope: Scope<Tx> = { tx, open: true, failure: null };
+    const scope: Scope<Tx> = { tx, open: true, failure: null, attached: new Map() };
     const close = (): void => void (scope.open = false);
     signal?.addEventListener("abort", close);
     try {
       const result = await this.#scopes.run(scope, async () => work());
       if (scope.failure !== null) throw scope.failure.error;
+      for (const attached of scope.attached.values()) await attached.finish();
       return result;
     } finally {
       close();
@@ -54,6 +62,21 @@ export class AmbientTransaction<Tx> {
       scope.failure ??= { error };
       throw error;
     }
+  }
+
+  /**
+   * What `owner` has in the ambient transaction, made when it is asked for first and finished before the transaction
+   * ends.
+   *
+   * @throws WaybillError `NOT_IN_TRANSACTION`
+   */
+  attach<A extends Attached>(owner: object, make: (tx: Tx) => A): A {
+    const { tx, attached } = this.#openScope();
+    const known = attached.get(owner);
+    if (known !== undefined) return known as A;
+    const made = make(tx);
+    attached.set(owner, made);
+    return made;
   }
 
   #openScope(): Scope<Tx> {

@@ -7,6 +7,7 @@ import type { GiveUpRegistration } from "../dead-letters/on-give-up.ts";
 import { describeError } from "../errors/describe-error.ts";
 import { WaybillError } from "../errors/waybill-error.ts";
 import { createDoorbell } from "../outbox/doorbell.ts";
+import { createCalls, type Calls } from "../outbox/create-calls.ts";
 import { createOutbox, type Outbox } from "../outbox/create-outbox.ts";
 import { createIdempotent, type Idempotent } from "../inbox/create-idempotent.ts";
 import { createInbox, type Inbox } from "../inbox/create-inbox.ts";
@@ -57,6 +58,8 @@ export interface Waybill<Tx>
   extends Pick<Outbox<Tx | SqlTransaction>, "send" | "sendMany">, Transactions<Tx>, AsyncDisposable {
   /** Records that a message was applied, in your transaction. */
   readonly inbox: Inbox<Tx>;
+  /** Takes calls of other libraries, for `outboxed` of the adapters. */
+  readonly calls: Calls;
   /** Makes functions and methods that anything may call any number of times: each message has its effects once. */
   readonly idempotent: Idempotent;
   /**
@@ -102,6 +105,7 @@ class WaybillService<Tx> implements Waybill<Tx> {
   readonly send: Outbox<Tx | SqlTransaction>["send"];
   readonly sendMany: Outbox<Tx | SqlTransaction>["sendMany"];
   readonly inbox: Inbox<Tx>;
+  readonly calls: Calls;
   readonly idempotent: Idempotent;
   readonly runInTransaction: Transactions<Tx>["runInTransaction"];
   readonly withTransaction: Transactions<Tx>["withTransaction"];
@@ -138,7 +142,9 @@ class WaybillService<Tx> implements Waybill<Tx> {
     this.transactional = transactions.transactional;
     this.#emit = guarded(options.onEvent ?? reportToConsole);
     this.#bell = createDoorbell(options.storage.outbox, options.clock ?? systemClock);
-    this.#outbox = createOutbox({ ...options, afterCommit: () => this.#bell.ring() });
+    const afterCommit = (): void => this.#bell.ring();
+    this.#outbox = createOutbox({ ...options, afterCommit });
+    this.calls = createCalls({ ...options, ambient, afterCommit });
     this.onGiveUp = this.#giveUps.on;
     this.send = (tx, topic, payload, sendOptions) => this.#outbox.send(tx, topic, payload, sendOptions);
     this.sendMany = (tx, topic, payloads, sendOptions) =>
