@@ -51,10 +51,10 @@ test("one can wait until they are recorded, and go on", async () => {
   const { waybill, storage } = bed;
   await waybill.runInTransaction(async () => {
     let appends = 0;
-    const { append } = storage.outbox;
+    const append = storage.outbox.append.bind(storage.outbox);
     storage.outbox.append = (tx, messages) => {
       appends += messages.length;
-      return append.call(storage.outbox, tx, messages);
+      return append(tx, messages);
     };
     waybill.calls.take(call(1));
     waybill.calls.take(call(2));
@@ -69,18 +69,18 @@ test("one can wait until they are recorded, and go on", async () => {
 test("a call that cannot be recorded fails the transaction, also when nobody waits for it", async () => {
   const bed = createBed();
   const { waybill, storage } = bed;
-  const { append } = storage.outbox;
+  const append = storage.outbox.append.bind(storage.outbox);
   storage.outbox.append = (tx, messages) =>
     messages.some(({ topic }) => topic === "bad")
       ? Promise.reject(new Error("no room"))
-      : append.call(storage.outbox, tx, messages);
+      : append(tx, messages);
   const failing = waybill.runInTransaction(async (tx) => {
-    tx.set("business", 1);
+    await tx.set("business", 1);
     waybill.calls.take(call(1, { topic: "bad" }));
   });
   await expect(failing).rejects.toThrow("no room");
   const caught = waybill.runInTransaction(async (tx) => {
-    tx.set("business", 1);
+    await tx.set("business", 1);
     waybill.calls.take(call(1, { topic: "bad" }));
     await waybill.calls.recorded().catch(() => undefined);
   });
