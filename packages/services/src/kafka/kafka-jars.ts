@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -36,16 +36,17 @@ export async function kafkaJars(): Promise<string> {
 
 async function fetchJars(folder: string): Promise<void> {
   if (areJarsThere()) return; // Somebody else fetched them while this process waited.
-  const unfinished = `${folder}.unfinished`;
-  rmSync(unfinished, { recursive: true, force: true });
+  const unfinished = mkdtempSync(`${folder}.unfinished-`);
   const goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", `-DoutputDirectory=${unfinished}`];
   try {
     await run("mvn", ["--batch-mode", "--quiet", "--file", pom, ...goal], { timeout: fetchTimeoutMs });
+    renameSync(unfinished, folder); // The folder is there as a whole or not at all.
   } catch (error) {
     const { stdout = "", message } = error as Error & { stdout?: string };
     throw new Error(`Maven could not fetch Kafka's jars: ${message}\n${stdout}`, { cause: error });
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true });
   }
-  renameSync(unfinished, folder);
 }
 
 /** Another version, or another dependency in the pom, is another folder. */
