@@ -47,6 +47,20 @@ test("a module's Waybill runs with its consumers, and ends in order on SIGTERM",
   expect(events).toEqual(expect.arrayContaining(["ready", "stopping", "stopped"]));
 });
 
+test("it ends after it has stopped, although the module keeps a connection of its own", async () => {
+  const config = join(testFolder(), "keeping.config.ts");
+  await writeFile(
+    config,
+    `export { waybill } from ${JSON.stringify(CONFIG)};\nsetInterval(() => undefined, 1_000);\n`,
+  );
+  const env = { DATABASE_URL: database.url, DATA_DIR: testFolder() };
+  const worker = testProcess(MAIN, ["worker", "--config", config], { env });
+  await worker.ready();
+  worker.kill("SIGTERM");
+  expect(await worker.exited).toEqual({ code: 0, signal: null });
+  expect(worker.lines.at(-1)).toMatchObject({ event: "stopped" });
+});
+
 test("plain data runs a relay alone, apart from the consumers", async () => {
   const folder = testFolder();
   const config = join(folder, "relay.json");

@@ -15,6 +15,9 @@ Examples:
   waybill worker --config waybill.config.ts
   waybill worker --config relay.json --no-consumers    (DATABASE_URL is the default of database.url)`;
 
+/** How long the process may live on after everything has stopped. */
+const LINGER_MS = 500;
+
 interface WorkerOptions {
   readonly config: string;
   readonly relay: boolean;
@@ -46,6 +49,8 @@ async function work({ config, relay, consumers, deadline }: WorkerOptions): Prom
     await release();
   }
   console.log(JSON.stringify({ event: "stopped" }));
+  // A pool of the module's own may keep connections for as long as it likes; there is nothing left to do for them.
+  setTimeout(() => process.exit(), LINGER_MS).unref();
 }
 
 function stopSignal(): Promise<NodeJS.Signals> {
