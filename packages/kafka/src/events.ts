@@ -8,8 +8,8 @@ export type KafkaBrokerEvent =
       readonly epoch: number;
       readonly error: Error;
     }
-  /** A producer failed and is given up; the next publish makes a new one. */
-  | { readonly type: "kafka.producer-replaced"; readonly level: "warn"; readonly error: Error }
+  /** What has become of a batch is unknown; its producer is given up, and the next publish makes a new one. */
+  | { readonly type: "kafka.publish-failed"; readonly level: "warn"; readonly error: Error }
   | {
       readonly type: "kafka.assigned";
       readonly level: "info";

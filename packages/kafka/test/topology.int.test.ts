@@ -13,6 +13,18 @@ async function admin(): Promise<ReturnType<kafkajs.Kafka["admin"]>> {
   return made;
 }
 
+type Admin = Awaited<ReturnType<typeof admin>>;
+
+/** What somebody else created. Resolves when the server knows it. */
+async function created(
+  kafka: Admin,
+  topic: string,
+  settings: { numPartitions: number; configEntries?: { name: string; value: string }[] },
+): Promise<void> {
+  await kafka.createTopics({ waitForLeaders: false, topics: [{ topic, ...settings }] });
+  await waitFor(() => kafka.fetchTopicMetadata({ topics: [topic] }), { describe: topic });
+}
+
 test("another number of partitions is refused, by consumers and by publishers", async () => {
   const { brokers, prefix } = server;
   const [topic, group] = [fresh("order"), fresh("group")];
@@ -35,7 +47,7 @@ test("with declare: false a missing topic is refused, and one that is there is u
   const broker = await openBroker(brokers, prefix, { declare: false });
   await expect(broker.declareGroup(group, [topic])).rejects.toMatchObject({ code: "TOPOLOGY_MISMATCH" });
   const kafka = await admin();
-  await kafka.createTopics({ topics: [{ topic: `${prefix}${topic}`, numPartitions: 2 }] });
+  await created(kafka, `${prefix}${topic}`, { numPartitions: 2 });
   await broker.declareGroup(group, [topic]);
   expect(fates(await broker.publish([message(topic)], NO_FENCE))).toEqual(["confirmed"]);
 });
@@ -93,4 +105,15 @@ test("a server that takes less than was thought: the large message is refused, t
   const got = await collect(broker, group, [topic]);
   await waitFor(() => got.deliveries.length >= 2, { describe: "both messages" });
   expect(new Set(got.ids())).toEqual(new Set([batch[0]?.id, batch[2]?.id]));
+});
+
+test("a topic that compacts is refused: it would forget messages", async () => {
+  const { brokers, prefix } = server;
+  const [topic, group] = [fresh("order"), fresh("group")];
+  const kafka = await admin();
+  const configEntries = [{ name: "cleanup.policy", value: "compact" }];
+  await created(kafka, `${prefix}${topic}`, { numPartitions: 1, configEntries });
+  const broker = await openBroker(brokers, prefix);
+  await expect(broker.declareGroup(group, [topic])).rejects.toMatchObject({ code: "TOPOLOGY_MISMATCH" });
+  await expect(broker.declareGroup(group, [topic])).rejects.toThrow("cleanup.policy=delete");
 });

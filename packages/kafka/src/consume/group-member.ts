@@ -95,12 +95,14 @@ export class GroupMember {
       topics: subscription.topics.map((topic) => topology.kafkaTopic(topic)),
       fromBeginning: true,
     });
+    if (this.#isEnding) throw new Error("the subscription was closed while it joined");
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
       eachBatch: (payload) => this.#takeOver(payload),
     });
     await joined.promise;
+    if (this.#isEnding) throw new Error("the subscription was closed while it joined");
   }
 
   pump(): void {

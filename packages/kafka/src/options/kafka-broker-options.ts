@@ -20,7 +20,7 @@ export interface KafkaBrokerOptions {
   readonly declare?: boolean;
   /** Kafka partitions of topics that are created here. Existing topics keep theirs. Default 8. */
   readonly topicPartitions?: number;
-  /** Replicas of topics that are created here; `-1` for the cluster's default. Default -1. */
+  /** Replicas of topics that are created here. Default 3, or as many as there are servers. */
   readonly replicationFactor?: number;
   /** Further settings of topics that are created here, such as `retention.ms`. */
   readonly topicConfig?: Readonly<Record<string, string>>;
@@ -80,7 +80,7 @@ const schema = z.strictObject({
   transactionalIdPrefix: z.string().max(200).default("waybill/"),
   declare: z.boolean().default(true),
   topicPartitions: z.int().min(1).max(1024).default(8),
-  replicationFactor: z.int().min(-1).max(32).default(-1),
+  replicationFactor: z.int().min(1).max(32).optional(),
   topicConfig: z.record(z.string(), z.string()).default({}),
   requireGroup: z.boolean().default(true),
   partitions: z.int().min(1).max(1024).default(DEFAULT_PARTITIONS),

@@ -163,7 +163,7 @@ export class Publisher {
   }
 
   #trouble(error: Error): void {
-    notify(this.#options.onEvent, { type: "kafka.producer-replaced", level: "warn", error });
+    notify(this.#options.onEvent, { type: "kafka.publish-failed", level: "warn", error });
     this.#topology.distrust();
     this.#onTrouble(error);
   }

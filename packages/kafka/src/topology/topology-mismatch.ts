@@ -17,6 +17,10 @@ export function partitionsChanged(
   );
 }
 
+export function unsafeTopic(kafkaTopic: string, danger: string, setting: string): WaybillError {
+  return mismatch(`topic ${kafkaTopic} may lose messages: ${danger}. Set ${setting} on it.`);
+}
+
 function mismatch(detail: string): WaybillError {
   return new WaybillError("TOPOLOGY_MISMATCH", `Kafka: ${detail}`);
 }

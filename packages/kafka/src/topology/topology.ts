@@ -1,4 +1,3 @@
-import kafkajs from "kafkajs";
 import type { Admin } from "kafkajs";
 import { isWaybillError } from "@waybill/core";
 import type { KafkaClient } from "../kafkajs/client.ts";
@@ -7,6 +6,7 @@ import { isNotYet, patiently } from "../kafkajs/patiently.ts";
 import type { ResolvedKafkaBrokerOptions } from "../options/kafka-broker-options.ts";
 import { changeGroupOffsets, groupOffsets, type GroupOffset } from "./group-offsets.ts";
 import { noteText } from "./offset-note.ts";
+import { checkTopicSettings, readTopicSettings } from "./topic-settings.ts";
 import { partitionsChanged, topicMissing } from "./topology-mismatch.ts";
 
 /** Where the messages of a topic go. */
@@ -27,6 +27,9 @@ interface KnownPlace {
 
 /** How long a topic's partitions and groups are believed. */
 const TRUST_MS = 15_000;
+/** With fewer servers a topic has as many replicas as there are servers. */
+const REPLICAS_WANTED = 3;
+/** For headers, and for batches of more than one large message. */
 const HEADROOM_BYTES = 1024 * 1024;
 /** What servers take when they do not say: Kafka's default. */
 const BATCH_BYTES_DEFAULT = 1_048_588;
@@ -81,7 +84,10 @@ export class Topology {
       const known = await this.#ensure(this.kafkaTopic(topic), this.#options.topicPartitions);
       const offsets = await groupOffsets(this.#admin(), groupId, known.place.kafkaTopic);
       checkCount(groupId, known.place, offsets);
-      if (offsets.some(({ offset }) => offset === null)) await this.#giveOffsets(groupId, known.place);
+      if (offsets.some(({ offset }) => offset === null)) {
+        await this.#giveOffsets(groupId, known.place);
+        await this.#untilGiven(groupId, known.place);
+      }
       known.routedBy = groupId;
     }
   }
@@ -89,7 +95,8 @@ export class Topology {
   /**
    * Where to publish messages of this topic, `null` when nobody would get them.
    *
-   * @throws WaybillError `TOPOLOGY_MISMATCH` when the number of partitions is not what the groups were declared with
+   * @throws WaybillError `TOPOLOGY_MISMATCH` when the number of partitions is not what the groups were declared with,
+   *   or the topic's settings may lose messages
    */
   async placeOf(topic: string, nowMs: number): Promise<Place | null> {
     const kafkaTopic = this.kafkaTopic(topic);
@@ -127,8 +134,13 @@ export class Topology {
   }
 
   async #create(kafkaTopic: string, partitions: number): Promise<void> {
-    const { replicationFactor, topicConfig, payloadBytesMax } = this.#options;
-    const settings = { "max.message.bytes": String(payloadBytesMax + HEADROOM_BYTES), ...topicConfig };
+    const { topicConfig, payloadBytesMax } = this.#options;
+    const replicas = this.#options.replicationFactor ?? (await this.#replicasPossible());
+    const settings = {
+      "max.message.bytes": String(payloadBytesMax + HEADROOM_BYTES),
+      ...(replicas > 2 ? { "min.insync.replicas": "2" } : {}),
+      ...topicConfig,
+    };
     await this.#admin().createTopics({
       // kafkajs' own wait fails while a server does not know the topic yet.
       waitForLeaders: false,
@@ -136,11 +148,16 @@ export class Topology {
         {
           topic: kafkaTopic,
           numPartitions: partitions,
-          replicationFactor,
+          replicationFactor: replicas,
           configEntries: Object.entries(settings).map(([name, value]) => ({ name, value })),
         },
       ],
     });
+  }
+
+  async #replicasPossible(): Promise<number> {
+    const { brokers } = await this.#admin().describeCluster();
+    return Math.min(brokers.length, REPLICAS_WANTED);
   }
 
   #lookUntilThere(kafkaTopic: string): Promise<Place> {
@@ -157,30 +174,19 @@ export class Topology {
   async #look(kafkaTopic: string): Promise<Place | null> {
     try {
       const { topics } = await this.#admin().fetchTopicMetadata({ topics: [kafkaTopic] });
-      const partitions = topics.find(({ name }) => name === kafkaTopic)?.partitions.length ?? 0;
-      if (partitions === 0) return null;
+      const partitions = topics.find(({ name }) => name === kafkaTopic)?.partitions ?? [];
+      const [first] = partitions;
+      if (first === undefined) return null;
       const known = this.#places.get(kafkaTopic);
-      const batchBytesMax = known?.place.batchBytesMax ?? (await this.#batchBytesMax(kafkaTopic));
-      return { kafkaTopic, partitions, batchBytesMax };
+      if (known !== undefined) return { ...known.place, partitions: partitions.length };
+      const settings = await readTopicSettings(this.#admin(), kafkaTopic);
+      checkTopicSettings(kafkaTopic, first.replicas.length, settings);
+      const batchBytesMax =
+        Number(settings["max.message.bytes"] ?? BATCH_BYTES_DEFAULT) - BATCH_OVERHEAD_BYTES;
+      return { kafkaTopic, partitions: partitions.length, batchBytesMax };
     } catch (error) {
       if (protocolErrorOf(error) === "UNKNOWN_TOPIC_OR_PARTITION") return null;
       throw error;
-    }
-  }
-
-  async #batchBytesMax(kafkaTopic: string): Promise<number> {
-    const type = kafkajs.ConfigResourceTypes.TOPIC;
-    try {
-      const { resources } = await this.#admin().describeConfigs({
-        includeSynonyms: false,
-        resources: [{ type, name: kafkaTopic, configNames: ["max.message.bytes"] }],
-      });
-      const value = Number(resources[0]?.configEntries[0]?.configValue);
-      return (Number.isSafeInteger(value) ? value : BATCH_BYTES_DEFAULT) - BATCH_OVERHEAD_BYTES;
-    } catch (error) {
-      // Whoever may write to a topic may not always read its settings.
-      if (protocolErrorOf(error) === null) throw error;
-      return BATCH_BYTES_DEFAULT - BATCH_OVERHEAD_BYTES;
     }
   }
 
@@ -199,6 +205,17 @@ export class Topology {
     const offsets = await groupOffsets(this.#admin(), groupId, place.kafkaTopic);
     checkCount(groupId, place, offsets);
     return offsets.some(({ offset }) => offset !== null);
+  }
+
+  /** A commit is answered before its offsets can be read: a member that joined now would begin elsewhere. */
+  async #untilGiven(groupId: string, { kafkaTopic }: Place): Promise<void> {
+    await patiently(
+      async () => {
+        const offsets = await groupOffsets(this.#admin(), groupId, kafkaTopic);
+        if (offsets.some(({ offset }) => offset === null)) throw new OffsetsPending(groupId);
+      },
+      (error) => error instanceof OffsetsPending,
+    );
   }
 
   async #giveOffsets(groupId: string, place: Place): Promise<void> {
@@ -233,5 +250,11 @@ function checkCount(
   for (const { note } of offsets) {
     if (note !== null && note.partitions !== partitions)
       throw partitionsChanged(kafkaTopic, note.partitions, partitions, groupId);
+  }
+}
+
+class OffsetsPending extends Error {
+  constructor(groupId: string) {
+    super(`the offsets of group ${groupId} cannot be read yet`);
   }
 }
