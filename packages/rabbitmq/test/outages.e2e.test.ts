@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Broker, Envelope } from "@waybill/core";
 import type { RabbitmqServer } from "@waybill/services";
 import { startRabbitmq, waitFor } from "@waybill/services";
 import { collect, fates, message, messages, NO_FENCE, openBed, stuck, TOPIC } from "./rabbitmq-fixture.ts";
+import { firsts, publishAllUntilConfirmed, publishUntilConfirmed } from "./flow.ts";
 import { rabbitmqctl } from "./rabbitmqctl.ts";
 
 let server: RabbitmqServer;
@@ -11,39 +11,12 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-/** Publishes as a relay does: what is not confirmed is opened for and published again, in order, with the same id. */
-async function publishUntilConfirmed(
-  broker: Broker,
-  batch: readonly Envelope[],
-  timeoutMs = 5_000,
-): Promise<string[]> {
-  const seen: string[] = [];
-  let pending = batch;
-  await waitFor(
-    async () => {
-      await broker.open();
-      const found = fates(await broker.publish(pending, { fence: null, timeoutMs }));
-      seen.push(...found);
-      const confirmed = found.findIndex((fate) => fate !== "confirmed");
-      pending = confirmed < 0 ? [] : pending.slice(confirmed);
-      return pending.length === 0;
-    },
-    { deadlineMs: 60_000, describe: "all to be confirmed" },
-  );
-  return [...new Set(seen)];
-}
-
 /**
  * RabbitMQ 3.10 writes down which quorum queues there are half a second after the last one was declared. One that it
  * forgets in a crash answers nothing for ever.
  */
 async function syncQueueDirectory(): Promise<void> {
   await rabbitmqctl(server, "eval", "[dets:sync(Table) || Table <- dets:all()].");
-}
-
-/** The ids in the order in which each came first. */
-function firsts(ids: readonly string[]): string[] {
-  return [...new Set(ids)];
 }
 
 test.each(["classic", "quorum"] as const)(
@@ -54,14 +27,7 @@ test.each(["classic", "quorum"] as const)(
     await syncQueueDirectory();
     const seen = await collect(broker, group);
     const batch = messages(6_000);
-    const publishing = (async () => {
-      const answers = new Set<string>();
-      for (let from = 0; from < batch.length; from += 500) {
-        for (const fate of await publishUntilConfirmed(broker, batch.slice(from, from + 500)))
-          answers.add(fate);
-      }
-      return answers;
-    })();
+    const publishing = publishAllUntilConfirmed(broker, batch);
     await waitFor(() => seen.deliveries.length > 1_000);
     await server.kill();
     await waitFor(async () => (await broker.health()).status === "down");

@@ -45,7 +45,7 @@ test("when the exchange was deleted, the messages are unknown, and the next ones
 });
 
 test.each(["classic", "quorum"] as const)(
-  "a full %s queue that refuses publishes: rejected for now, and published on another channel before",
+  "a full %s queue that refuses publishes: rejected for now, after several channels; the next ones at once",
   async (queueType) => {
     const limited = { "x-max-length": 5, "x-overflow": "reject-publish" };
     const { broker, group, events } = await openBed(server.url, { queueType, queueArguments: limited });
@@ -56,6 +56,9 @@ test.each(["classic", "quorum"] as const)(
     });
     expect(full).toBe("BROKER_REFUSED, may pass");
     expect(events.map(({ type }) => type)).toContain("rabbitmq.channel-replaced");
+    const startedAt = performance.now();
+    expect(fates(await broker.publish(messages(50), NO_FENCE))).toEqual(Array(50).fill(full));
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
     const seen = await collect(broker, group);
     await waitFor(() => seen.deliveries.length >= 5);
     await waitFor(async () => fates(await broker.publish([message()], NO_FENCE))[0] === "confirmed");

@@ -42,8 +42,9 @@ export class Flight {
   readonly #index: number;
   /** The server said that no queue takes it; its confirm means nothing then. */
   returned = false;
-  /** The server refused it once, which a new channel may cure. */
-  nacked = false;
+  /** When the server refused it first, which another channel or a moment may cure; `null` when it did not. */
+  nackedAt: number | null = null;
+  nacks = 0;
 
   constructor(envelope: Envelope, batch: Batch, index: number) {
     this.envelope = envelope;

@@ -12,6 +12,8 @@ import { Window } from "./window.ts";
 const WINDOW_BYTES_MAX = 64 * 1024 * 1024;
 
 export interface PublishChannelListener {
+  /** The server refused the message: whether that is final. */
+  refuses(flight: Flight): boolean;
   /** Messages were confirmed or refused: there may be room again. */
   settled(channel: PublishChannel): void;
   /** The channel is closed; `unconfirmed` may or may not have arrived. */
@@ -23,7 +25,7 @@ export interface PublishChannelListener {
  * after by the server, and is rejected all the same.
  *
  * After a nack the channel takes nothing more: where a quorum queue lost its leader, it may go on to answer nothing
- * but nacks, while another channel publishes well. So a message is refused only once a second channel nacked it.
+ * but nacks, while another channel publishes well.
  */
 export class PublishChannel {
   readonly #channel: ConfirmChannel;
@@ -123,11 +125,8 @@ export class PublishChannel {
     this.#bytes -= flight.bytes;
     if (flight.returned) flight.settle(unroutable(flight.envelope));
     else if (confirmed) flight.confirm();
-    else if (flight.nacked) flight.settle(nacked(flight.envelope));
-    else {
-      flight.nacked = true;
-      this.#again.push(flight);
-    }
+    else if (this.#listener.refuses(flight)) flight.settle(nacked(flight.envelope));
+    else this.#again.push(flight);
   }
 
   #closed(): void {

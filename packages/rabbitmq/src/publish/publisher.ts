@@ -7,6 +7,7 @@ import { notify } from "../events.ts";
 import type { ResolvedRabbitmqBrokerOptions } from "../options/rabbitmq-broker-options.ts";
 import type { Topology } from "../topology/topology.ts";
 import { Batch, Flight } from "./batch.ts";
+import { Patience } from "./patience.ts";
 import type { PublishChannelListener } from "./publish-channel.ts";
 import { PublishChannel } from "./publish-channel.ts";
 import { sizeLimitIn, tooLarge } from "./refusals.ts";
@@ -31,12 +32,14 @@ export class Publisher implements LinkUser, PublishChannelListener {
   #waiting: Flight[] = [];
   #next = 0;
   #payloadBytesMax: number;
+  readonly #patience: Patience;
 
   constructor(options: ResolvedRabbitmqBrokerOptions, topology: Topology, link: PublishLink) {
     this.#options = options;
     this.#topology = topology;
     this.#link = link;
     this.#payloadBytesMax = options.payloadBytesMax;
+    this.#patience = new Patience(options.clock);
   }
 
   async restore(model: ChannelModel): Promise<void> {
@@ -69,6 +72,10 @@ export class Publisher implements LinkUser, PublishChannelListener {
     this.#pump();
     const cancel = this.#options.clock.after(timeoutMs, () => this.#expired(call, timeoutMs));
     return call.results.finally(cancel);
+  }
+
+  refuses(flight: Flight): boolean {
+    return this.#patience.isOver(flight);
   }
 
   settled(channel: PublishChannel): void {
@@ -125,7 +132,11 @@ export class Publisher implements LinkUser, PublishChannelListener {
     this.#channel = null;
     this.#waiting.splice(0, this.#next, ...again);
     this.#next = 0;
-    await this.#replaceChannel(new Error("the server refused messages"), (model) => this.#openChannel(model));
+    const pauseMs = this.#patience.pauseMs(again);
+    await this.#replaceChannel(new Error("the server refused messages"), async (model) => {
+      await this.#options.clock.sleep(pauseMs);
+      await this.#openChannel(model);
+    });
   }
 
   /** Another channel after the server closed one, for a missing exchange for instance. */

@@ -2,7 +2,7 @@ import type { Envelope } from "@waybill/core";
 import { WIRE } from "@waybill/core";
 
 /** The properties of AMQP that a message of Waybill has. */
-export interface OutgoingProperties {
+interface OutgoingProperties {
   readonly headers: Readonly<Record<string, string>>;
   /** Persistent. */
   readonly deliveryMode: 2;
