@@ -5,6 +5,7 @@ import { latency } from "./latency.ts";
 import { logAppend } from "./log-append.ts";
 import { outboxWrite } from "./outbox-write.ts";
 import { relayDrain } from "./relay-drain.ts";
+import { relayKafka } from "./relay-kafka.ts";
 import { relayRabbitmq } from "./relay-rabbitmq.ts";
 import { printFigures, type Benchmark, type Effort } from "./report.ts";
 
@@ -12,6 +13,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   "outbox-write": outboxWrite,
   "relay-drain": relayDrain,
   "relay-rabbitmq": relayRabbitmq,
+  "relay-kafka": relayKafka,
   latency,
   "log-append": logAppend,
   backlog,
