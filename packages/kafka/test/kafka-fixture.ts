@@ -8,7 +8,7 @@ import { kafkaBroker } from "@waybill/kafka";
 export const NO_FENCE = { fence: null, timeoutMs: 10_000 } as const;
 
 /** A broker that is quick to notice things, on names of the test's own. Closed when the test ends. */
-export function brokerOn(
+function brokerOn(
   brokers: readonly string[],
   prefix: string,
   options: Partial<KafkaBrokerOptions> = {},

@@ -2,7 +2,7 @@ import type { Clock } from "@waybill/core";
 import type { Lane } from "./lane.ts";
 
 /** What is recorded in Kafka for one partition. */
-export interface Commit {
+interface Commit {
   readonly topic: string;
   readonly partition: number;
   readonly offset: string;

@@ -38,7 +38,7 @@ const BATCH_OVERHEAD_BYTES = 128;
 /** Groups in which the epochs of sources are kept: they read nothing. */
 export const FENCE_GROUPS = "waybill.fence/";
 /** The topic that those groups have their offsets on. Nothing is ever written to it. */
-export const FENCE_TOPIC = "waybill.fences";
+const FENCE_TOPIC = "waybill.fences";
 
 /** Topics and groups of the cluster: makes them, checks them, and knows who wants what. */
 export class Topology {
