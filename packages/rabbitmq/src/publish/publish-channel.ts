@@ -1,8 +1,8 @@
 import type { ChannelModel, ConfirmChannel } from "amqplib";
-import { IllegalOperationError } from "amqplib";
 import { asError } from "../connection/unavailable.ts";
 import { messageIdOf } from "../wire/from-amqp.ts";
-import { publishOn } from "./publish-on.ts";
+import type { MessageSender } from "./message-sender.ts";
+import { isClosing, messageSender } from "./message-sender.ts";
 import { toAmqp } from "../wire/to-amqp.ts";
 import type { Flight } from "./batch.ts";
 import { nacked, unencodable, unroutable } from "./refusals.ts";
@@ -29,7 +29,7 @@ export interface PublishChannelListener {
  */
 export class PublishChannel {
   readonly #channel: ConfirmChannel;
-  readonly #exchange: string;
+  readonly #sender: MessageSender;
   readonly #messagesMax: number;
   readonly #listener: PublishChannelListener;
   readonly #window = new Window<Flight>();
@@ -45,7 +45,7 @@ export class PublishChannel {
     listener: PublishChannelListener,
   ) {
     this.#channel = channel;
-    this.#exchange = exchange;
+    this.#sender = messageSender(channel, exchange);
     this.#messagesMax = messagesMax;
     this.#listener = listener;
     channel.on("error", (error) => (this.#error = error));
@@ -81,18 +81,24 @@ export class PublishChannel {
     return this.#again.length > 0 && this.#window.size === 0 ? this.#again : null;
   }
 
-  /** Sends a message. One that cannot be encoded is rejected; nothing is thrown. */
+  /** Adds a message to those that leave with `flush`. One that cannot be encoded is rejected; nothing is thrown. */
   publish(flight: Flight): void {
     const { envelope } = flight;
     try {
-      publishOn(this.#channel, this.#exchange, envelope.topic, toAmqp(envelope));
+      this.#sender.send(envelope.topic, toAmqp(envelope));
     } catch (error) {
-      const closing = error instanceof IllegalOperationError;
-      flight.settle(closing ? { kind: "unknown", error: asError(error) } : unencodable(envelope, error));
+      flight.settle(
+        isClosing(error) ? { kind: "unknown", error: asError(error) } : unencodable(envelope, error),
+      );
       return;
     }
     this.#window.push(flight);
     this.#bytes += flight.bytes;
+  }
+
+  /** Messages leave together: nothing is sent before this, unless it fills a large piece of memory. */
+  flush(): void {
+    if (!this.#left) this.#sender.flush();
   }
 
   /** Forgets the channel and closes it. Answers what is unconfirmed or was to be published again. */

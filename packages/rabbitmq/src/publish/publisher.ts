@@ -105,6 +105,7 @@ export class Publisher implements LinkUser, PublishChannelListener {
       this.#next += 1;
       if (flight !== undefined && !flight.isSettled) channel.publish(flight);
     }
+    channel.flush();
     if (this.#next < this.#waiting.length && this.#next < 10_000) return;
     this.#waiting.splice(0, this.#next);
     this.#next = 0;
