@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { onTestFinished } from "vitest";
-import type { Broker, Delivery, Envelope, PublishResult, Subscription, Verdict } from "@waybill/core";
+import type { Broker, Delivery, Envelope, Fence, PublishResult, Subscription, Verdict } from "@waybill/core";
 import { partitionOf } from "@waybill/core";
 import type { KafkaBrokerOptions } from "@waybill/kafka";
 import { kafkaBroker } from "@waybill/kafka";
+import { waitFor } from "@waybill/services";
 
 export const NO_FENCE = { fence: null, timeoutMs: 10_000 } as const;
 
@@ -104,4 +105,26 @@ export function byKey(envelopes: readonly Envelope[]): Map<string | null, string
     found.set(key, ids);
   }
   return found;
+}
+
+/** What a relay does: publishes again, in order and under the same fence, until everything is confirmed. */
+export async function publishUntilConfirmed(
+  broker: Broker,
+  batch: readonly Envelope[],
+  fence: Fence,
+): Promise<string[]> {
+  const seen: string[] = [];
+  let pending = batch;
+  await waitFor(
+    async () => {
+      await broker.open();
+      await broker.fence(fence);
+      const results = await broker.publish(pending, { fence, timeoutMs: 3_000 });
+      seen.push(...new Set(fates(results)));
+      pending = pending.filter((_, index) => (results[index] as PublishResult).kind !== "confirmed");
+      return pending.length === 0;
+    },
+    { deadlineMs: 60_000, describe: () => `${pending.length} messages; so far ${seen.join(" ")}` },
+  );
+  return seen;
 }

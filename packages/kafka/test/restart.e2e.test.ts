@@ -1,7 +1,15 @@
 import { expect, onTestFinished, test } from "vitest";
-import type { Broker, Envelope, Fence, PublishResult } from "@waybill/core";
 import { startKafka, waitFor, type KafkaServer } from "@waybill/services";
-import { byKey, collect, fates, fresh, message, messages, openBroker } from "./kafka-fixture.ts";
+import {
+  byKey,
+  collect,
+  fates,
+  fresh,
+  message,
+  messages,
+  openBroker,
+  publishUntilConfirmed,
+} from "./kafka-fixture.ts";
 
 const PREFIX = "restart-";
 
@@ -9,28 +17,6 @@ async function ownKafka(): Promise<KafkaServer> {
   const server = await startKafka();
   onTestFinished(() => server[Symbol.asyncDispose]());
   return server;
-}
-
-/** What a relay does: publishes again, in order and under the same fence, until everything is confirmed. */
-async function publishUntilConfirmed(
-  broker: Broker,
-  batch: readonly Envelope[],
-  fence: Fence,
-): Promise<string[]> {
-  const seen: string[] = [];
-  let pending = batch;
-  await waitFor(
-    async () => {
-      await broker.open();
-      await broker.fence(fence);
-      const results = await broker.publish(pending, { fence, timeoutMs: 3_000 });
-      seen.push(...new Set(fates(results)));
-      pending = pending.filter((_, index) => (results[index] as PublishResult).kind !== "confirmed");
-      return pending.length === 0;
-    },
-    { deadlineMs: 60_000, describe: () => `${pending.length} messages; so far ${seen.join(" ")}` },
-  );
-  return seen;
 }
 
 test("Kafka is killed and comes back while a relay publishes and a group consumes: nothing is lost or overtaken", async () => {
