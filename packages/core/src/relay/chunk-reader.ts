@@ -27,6 +27,20 @@ export class ServerChanged extends Error {
   override readonly name = "ServerChanged";
 }
 
+/** What a chunk may take in memory, as far as the chunk before it tells. */
+const CHUNK_BYTES = 8 * 1024 * 1024;
+/** Of a message besides its payload. */
+const ROW_BYTES = 512;
+/** Of a reader that has seen no message yet. */
+const FIRST_ROWS = 500;
+
+/** How many rows of the size of these make a chunk. */
+function rowsLike(rows: readonly OutboxRow[], rowsMax: number): number {
+  let bytes = 0;
+  for (const { envelope } of rows) bytes += envelope.payload.byteLength + ROW_BYTES;
+  return Math.max(1, Math.min(rowsMax, Math.floor((CHUNK_BYTES * rows.length) / bytes)));
+}
+
 /** A reader that goes on where `progress` stopped. */
 export function chunkReader(
   store: Pick<OutboxStore<never>, "openWindow" | "readWindow">,
@@ -37,10 +51,13 @@ export function chunkReader(
   let window = progress.window;
   let server: string | null = null;
   let idle = false;
+  let limit = Math.min(rowsMax, FIRST_ROWS);
 
   function chunkOf(rows: readonly OutboxRow[], current: OpenWindow, opensWindow: boolean): Chunk | null {
     const last = rows.at(-1);
-    if (last === undefined || rows.length < rowsMax) {
+    const full = rows.length >= limit;
+    if (last !== undefined) limit = rowsLike(rows, rowsMax);
+    if (last === undefined || !full) {
       from = current.to;
       window = null;
     } else {
@@ -52,7 +69,7 @@ export function chunkReader(
   }
 
   async function open(): Promise<Chunk | null> {
-    const opened = await store.openWindow(from, rowsMax);
+    const opened = await store.openWindow(from, limit);
     if (server !== null && opened.server !== server) {
       throw new ServerChanged(
         "The database server was restarted or replaced; the relay starts its term anew.",
@@ -72,7 +89,7 @@ export function chunkReader(
     async next() {
       if (window === null) return open();
       const current = window;
-      const rows = await store.readWindow(current, current.lastRowId, rowsMax);
+      const rows = await store.readWindow(current, current.lastRowId, limit);
       return chunkOf(rows, current, false) ?? open();
     },
   };

@@ -1,5 +1,6 @@
 import { isWaybillError, type WaybillError } from "../errors/waybill-error.ts";
 import type { Envelope } from "../message/envelope.ts";
+import { callRefusal } from "./call-refusal.ts";
 import type { Broker, PublishResult } from "../ports/broker.ts";
 import type { BrokerGate } from "./broker-gate.ts";
 import { byKey, orderKeyOf, type OrderOf } from "./key-order.ts";
@@ -50,7 +51,7 @@ export async function publishInOrder(
 ): Promise<PublishOutcome> {
   const { broker, gate, keeper } = context;
   const settlement = new Settlement(context);
-  let pending = settlement.letPass(batch);
+  let pending = settlement.refuseCalls(settlement.letPass(batch));
   while (pending.length > 0) {
     await gate.opened();
     await keeper.assertHeld();
@@ -113,6 +114,17 @@ class Settlement implements PublishOutcome {
       if (key === null || !blocked.has(key)) return true;
       this.#settled.add(envelope);
       this.behind.push(envelope);
+      return false;
+    });
+  }
+
+  /** Those that the broker understands; calls of libraries that are not its own are refused. */
+  refuseCalls(envelopes: readonly Envelope[]): readonly Envelope[] {
+    return envelopes.filter((envelope) => {
+      const error = callRefusal(envelope, this.#context.broker);
+      if (error === null) return true;
+      this.#settled.add(envelope);
+      this.refused.push({ envelope, error, retryable: false });
       return false;
     });
   }

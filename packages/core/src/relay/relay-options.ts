@@ -4,8 +4,8 @@ import { exponential, type RetryPolicy } from "../retry/retry-policy.ts";
 export const relayOptionsSchema = z.strictObject({
   /** How long a relay that says nothing keeps its lease; a standby takes over within this time. Milliseconds. */
   leaseMs: z.int().min(500).max(600_000).default(5_000),
-  /** Messages read and published together. */
-  chunkRowsMax: z.int().min(1).max(20_000).default(1_000),
+  /** Messages read and published together: fewer where they are so large that they would take much memory. */
+  chunkRowsMax: z.int().min(1).max(20_000).default(4_000),
   /** How long a broker may take to confirm before the outcome counts as unknown. Milliseconds. */
   publishTimeoutMs: z.int().min(10).default(10_000),
   /** Pause between looks into the outbox after one that found something. Milliseconds. */

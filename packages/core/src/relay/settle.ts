@@ -2,6 +2,7 @@ import { crc32 } from "node:zlib";
 import { deadLetterOf } from "../dead-letters/dead-letter-of.ts";
 import { describeError } from "../errors/describe-error.ts";
 import type { Envelope, Position } from "../message/envelope.ts";
+import { isCall } from "./call-refusal.ts";
 import { SYSTEM_HEADERS } from "../message/wire.ts";
 import type { NewDeadLetter } from "../ports/dead-letter-store.ts";
 import type { OutboxRow } from "../ports/outbox-store.ts";
@@ -54,13 +55,16 @@ export function parkForRetry(
   };
 }
 
-/** Tells the groups of a topic that a position stays empty, or they would wait for its message. */
+/**
+ * Tells the groups of a topic that a position stays empty, or they would wait for its message. Those who get the calls of
+ * other libraries may not know of positions, and take it for a message: they are told nothing.
+ */
 export function announceVoid(
   envelope: Envelope,
   why: "expired" | "rejected",
   rules: SettleRules,
 ): NewParked[] {
-  if (envelope.position === null) return [];
+  if (envelope.position === null || isCall(envelope)) return [];
   const empty: Envelope = {
     ...envelope,
     id: voidId(envelope.id, envelope.position),
