@@ -52,8 +52,8 @@ export const inbox: Migration = {
 
 /**
  * Insert first, look afterwards: each statement has a snapshot of its own, so whatever another transaction committed
- * while this one waited for it (the same claim, a fold, a parking) is seen by the statements that follow. Looking
- * first, or in the same statement, lets a duplicate through.
+ * while this one waited for it (the same claim, a fold, a parking) is seen by the statement that follows. Looking first, or
+ * in the same statement, lets a duplicate through. All looking is one statement: each costs a snapshot.
  *
  * Under a stricter isolation level there is one snapshot only: then a share lock on the stream makes a fold that this
  * snapshot does not see an error (serialization failure) instead of a duplicate.
@@ -93,26 +93,23 @@ begin
       return 'duplicate';
     end if;
     answer := 'conflict';
-  elsif stream is not null then
-    perform 1 from ${schema}.inbox_stream s where s.id = stream and s.applied @> of_sequence;
-    if found then
-      answer := 'duplicate';
-    end if;
   end if;
-  if answer <> 'duplicate' then
-    perform 1 from ${schema}.parked p
-    where p.consumer_group = of_group and p.message_id = parked_as and p.id is distinct from running;
-    if found then
-      answer := 'parked';
-    elsif ordered and of_key is not null then
-      perform 1 from ${schema}.parked p
-      where p.consumer_group = of_group and p.topic = of_topic and p.key = of_key and p.ordering = 'blocking'
-        and p.key is not null and p.reason in ('retry', 'behind', 'unknown') and (running is null or p.id < running);
-      if found then
-        answer := 'behind';
-      end if;
-    end if;
-  end if;
+  select
+    case
+      when answer = 'claimed' and stream is not null
+        and (select s.applied @> of_sequence from ${schema}.inbox_stream s where s.id = stream) then 'duplicate'
+      when exists (
+        select from ${schema}.parked p
+        where p.consumer_group = of_group and p.message_id = parked_as and p.id is distinct from running
+      ) then 'parked'
+      when ordered and of_key is not null and exists (
+        select from ${schema}.parked p
+        where p.consumer_group = of_group and p.topic = of_topic and p.key = of_key and p.ordering = 'blocking'
+          and p.key is not null and p.reason in ('retry', 'behind', 'unknown') and (running is null or p.id < running)
+      ) then 'behind'
+      else answer
+    end
+  into answer;
   if answer in ('duplicate', 'parked', 'behind') then
     delete from ${schema}.inbox i where i.consumer_group = of_group and i.message_id = of_id;
   end if;

@@ -55,6 +55,34 @@ describe("the inbox", () => {
     expect(await claim(storage, request(received))).toBe("claimed");
   });
 
+  test("a handler that swallows the error of a statement is undone, and its transaction goes on", async () => {
+    const storage = open();
+    // Twice, because a connection opens in one round trip from the second time on.
+    for (let round = 0; round < 2; round += 1) {
+      const asked = request(envelope());
+      await storage.claimed(asked, async (tx) => {
+        const handled = storage.savepoint(tx, async (inner) => {
+          await inner.query("select 1 / 0").catch(() => undefined);
+        });
+        await expect(handled).rejects.toThrow("current transaction is aborted");
+        await storage.inbox.unclaim(tx, GROUP, asked.envelope.id);
+      });
+      expect(await claim(storage, asked)).toBe("claimed");
+    }
+  });
+
+  test("a first statement that the server refuses leaves a connection that serves others", async () => {
+    const storage = postgresStorage({ pool: testPool(database.url, 1) });
+    const asked = request(placed(0));
+    for (const expected of ["claimed", "duplicate"])
+      expect(await storage.claimed(asked, (_tx, answer) => Promise.resolve(answer))).toBe(expected);
+    const wrong = request(placed(0, { partition: 2 ** 40 }));
+    await expect(storage.claimed(wrong, () => Promise.resolve())).rejects.toMatchObject({
+      code: "STORAGE_FAILED",
+    });
+    expect(await claim(storage, asked)).toBe("duplicate");
+  });
+
   test("the second of two concurrent claims waits: it is the duplicate if the first commits, and runs if it fails", async () => {
     const storage = open();
     for (const end of ["commit", "rollback"]) {

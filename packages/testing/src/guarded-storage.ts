@@ -22,12 +22,15 @@ export interface GuardedStorageParts {
 export function guardedStorage<Tx>(storage: Storage<Tx>, parts: GuardedStorageParts): Storage<Tx> {
   const { life, journal } = parts;
   const claims: Claims = new WeakMap();
+  const inbox = guardedInbox(storage, life, claims);
+  const transaction: Storage<Tx>["transaction"] = (work, options) =>
+    guardedWork(storage, { life, journal, claims, options }, work);
   return {
     name: storage.name,
     outbox: guardedOutbox(storage, parts),
     relay: guardedRelay(storage, parts),
     parked: guardedParked(storage, parts),
-    inbox: guardedInbox(storage, life, claims),
+    inbox,
     deadLetters: guardedDeadLetters(storage, parts, claims),
     jobs: guardedPort(storage.jobs, "storage.jobs", life, {
       instead: {
@@ -36,7 +39,10 @@ export function guardedStorage<Tx>(storage: Storage<Tx>, parts: GuardedStoragePa
       },
     }),
     check: (source) => life.pass("storage.check", () => storage.check(source)),
-    transaction: (work, options) => guardedWork(storage, { life, journal, claims, options }, work),
+    transaction,
+    // One await after the other, so that a process can die between them.
+    claimed: (request, work, options) =>
+      transaction(async (tx) => work(tx, await inbox.claim(tx, request)), options),
     savepoint: (tx, work) => guardedSavepoint(storage, life, tx, work),
     // The storage outlives its processes; the bed disposes of it.
     [Symbol.asyncDispose]: () => Promise.resolve(),

@@ -26,6 +26,7 @@ export function testersStorage<Tx>(storage: Storage<Tx>, journal: Pick<Journal, 
     jobs: storage.jobs,
     check: (source) => storage.check(source),
     transaction: (work, options) => storage.transaction(work, options),
+    claimed: (request, work, options) => storage.claimed(request, work, options),
     savepoint: (tx, work) => storage.savepoint(tx, work),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };

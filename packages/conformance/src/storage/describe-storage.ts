@@ -1,6 +1,7 @@
 import { describe, onTestFinished } from "vitest";
 import { claimAgainCases } from "./claim-again-cases.ts";
 import { claimManyCases } from "./claim-many-cases.ts";
+import { claimedCases } from "./claimed-cases.ts";
 import { claimCases } from "./claim-cases.ts";
 import { claimOrderCases } from "./claim-order-cases.ts";
 import { deadLetterActCases } from "./dead-letter-act-cases.ts";
@@ -35,6 +36,7 @@ const themes = {
   "parked order": parkedOrderCases,
   claim: claimCases,
   "claim order": claimOrderCases,
+  "transactions that begin with a claim": claimedCases,
   "claims of many": claimManyCases,
   "claims of retried messages": claimAgainCases,
   starts: startCases,

@@ -1,5 +1,6 @@
 import { WaybillError } from "../errors/waybill-error.ts";
 import { SYSTEM_HEADERS } from "../message/wire.ts";
+import type { Claim, ClaimRequest } from "../ports/inbox-store.ts";
 import {
   trustedEnvelope,
   type Application,
@@ -12,14 +13,24 @@ import { decide } from "./failure.ts";
 import { runHandler } from "./run-handler.ts";
 import { failureToCompensate, settleFailure, waitBehind, type Failure } from "./settle-failure.ts";
 
+/** How a message is claimed before it is applied. */
+export function claimRequestOf<Tx>(work: Work, parts: ApplyParts<Tx>): ClaimRequest {
+  const { group, registrations, trusted } = parts;
+  const envelope = trustedEnvelope(work.envelope, trusted);
+  const ordered = envelope.key !== null && registrations.get(envelope.topic)?.topic.order !== "parking";
+  const { parkedId, delivery } = work.parked ?? { parkedId: null, delivery: 0 };
+  return { group, envelope, ordered, parkedId, delivery };
+}
+
 /**
- * Applies a message inside `tx`: inbox record, the handler's effects and what it sends stand or fall together. A
+ * Applies a claimed message inside `tx`: inbox record, the handler's effects and what it sends stand or fall together. A
  * handler that fails is undone, and what follows (park, dead letter, compensation) is recorded in the same
  * transaction, so that no later message of the key can slip in between.
  */
 export async function applyMessage<Tx>(
   tx: Tx,
   work: Work,
+  claim: Claim,
   parts: ApplyParts<Tx>,
   deadline: Deadline,
 ): Promise<Applied> {
@@ -27,9 +38,7 @@ export async function applyMessage<Tx>(
   const envelope = trustedEnvelope(work.envelope, trusted);
   const registration = registrations.get(envelope.topic);
   const application: Application<Tx> = { tx, work, envelope, registration, parts, deadline };
-  const ordered = envelope.key !== null && registration?.topic.order !== "parking";
-  const { parkedId, delivery } = work.parked ?? { parkedId: null, delivery: 0 };
-  const claim = await storage.inbox.claim(tx, { group, envelope, ordered, parkedId, delivery });
+  const parkedId = work.parked?.parkedId ?? null;
   if (claim === "duplicate" || claim === "parked") {
     if (claim === "duplicate" && parkedId !== null) await storage.parked.remove(tx, parkedId);
     return { type: "message.duplicate", level: "debug", group, message: envelope };

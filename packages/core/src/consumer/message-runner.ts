@@ -4,7 +4,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { EventListener } from "../ports/events.ts";
 import { pauseMs } from "../retry/pause.ts";
 import type { ApplyParts, Work } from "./application.ts";
-import { applyMessage } from "./apply-message.ts";
+import { applyMessage, claimRequestOf } from "./apply-message.ts";
 import { afterFailure } from "./after-failure.ts";
 import { deadlineOn } from "./deadline.ts";
 import { afterStarts } from "./deaths.ts";
@@ -32,9 +32,10 @@ export function messageRunner<Tx>(
 
   async function apply(work: Work, counted: boolean): Promise<void> {
     const deadline = deadlineOn(clock);
-    const applied = await storage.transaction(
-      async (tx) => {
-        const settled = await applyMessage(tx, work, parts, deadline);
+    const applied = await storage.claimed(
+      claimRequestOf(work, parts),
+      async (tx, claim) => {
+        const settled = await applyMessage(tx, work, claim, parts, deadline);
         if (counted) await storage.inbox.forgetStarts(tx, group, work.envelope.id);
         return settled;
       },

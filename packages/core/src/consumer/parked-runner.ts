@@ -4,7 +4,7 @@ import type { EventListener } from "../ports/events.ts";
 import type { Parked, ParkedStart } from "../ports/parked-store.ts";
 import type { Applied, ApplyParts, Work } from "./application.ts";
 import { afterFailure } from "./after-failure.ts";
-import { applyMessage } from "./apply-message.ts";
+import { applyMessage, claimRequestOf } from "./apply-message.ts";
 import { deadlineOn, type Deadline } from "./deadline.ts";
 import { afterStarts } from "./deaths.ts";
 import { isStorageTrouble } from "./failure.ts";
@@ -35,6 +35,11 @@ export function parkedRunner<Tx>(
     return storage.transaction((tx) => work(tx, deadline), { signal: deadline.signal });
   }
 
+  async function apply(tx: Tx, work: Work, deadline: Deadline): Promise<Applied> {
+    const claim = await storage.inbox.claim(tx, claimRequestOf(work, parts));
+    return applyMessage(tx, work, claim, parts, deadline);
+  }
+
   /** `null` when somebody else runs it now. */
   async function run({ parkedId }: ParkedStart, starts: number): Promise<Applied | null> {
     let taken: Parked | null = null;
@@ -48,14 +53,14 @@ export function parkedRunner<Tx>(
     try {
       return await inTransaction(async (tx, deadline) => {
         taken = await storage.parked.takeDue(tx, group, parkedId);
-        return taken === null ? null : applyMessage(tx, workOf(taken), parts, deadline);
+        return taken === null ? null : apply(tx, workOf(taken), deadline);
       });
     } catch (thrown) {
       const parked = taken as Parked | null;
       if (parked === null || isStorageTrouble(thrown)) throw thrown;
       const work = afterFailure(thrown, workOf(parked), parts);
       const decision = work.decision ?? { kind: "later" as const, delayMs: 1_000, error: toError(thrown) };
-      return await inTransaction((tx, deadline) => applyMessage(tx, { ...work, decision }, parts, deadline));
+      return await inTransaction((tx, deadline) => apply(tx, { ...work, decision }, deadline));
     }
   }
 

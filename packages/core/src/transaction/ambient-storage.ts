@@ -14,6 +14,12 @@ export function ambientStorage<Tx>(storage: Storage<Tx>, ambient: AmbientTransac
     check: (source) => storage.check(source),
     transaction: (work, options) =>
       storage.transaction((tx) => ambient.run(tx, () => work(tx), options?.signal), options),
+    claimed: (request, work, options) =>
+      storage.claimed(
+        request,
+        (tx, claim) => ambient.run(tx, () => work(tx, claim), options?.signal),
+        options,
+      ),
     savepoint: (tx, work) => storage.savepoint(tx, (inner) => ambient.run(inner, () => work(inner))),
     [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
   };

@@ -1,4 +1,5 @@
-import type { Connection, SqlConnection } from "./run.ts";
+import type { First } from "./open-transaction.ts";
+import type { Connection, Row, SqlConnection } from "./run.ts";
 
 /** A connection that was taken out of the pool. */
 export interface Reserved {
@@ -25,6 +26,15 @@ export interface Database<Tx> {
   connectionOf(tx: Tx): Connection | SqlConnection | Promise<Connection | SqlConnection>;
   /** When `signal` aborts before `work` settled, the connection is destroyed, and this rejects with its reason. */
   transaction<T>(work: (tx: Tx) => Promise<T>, signal?: AbortSignal): Promise<T>;
+  /**
+   * Like `transaction`, with a first statement, whose rows `work` gets, and a savepoint behind it, which is what the first
+   * `savepoint` of `work` uses. As few round trips as the driver can.
+   */
+  opened<T>(
+    first: First,
+    work: (tx: Tx, rows: readonly Row[]) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T>;
   savepoint<T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T>;
   afterCommit(tx: Tx, action: () => void): void;
 }

@@ -1,6 +1,7 @@
-import type { ClientBase, Connection as Wire, Submittable } from "pg";
+import type { Connection as Wire, Submittable } from "pg";
 import type { Statement } from "../sql/statement.ts";
 import { statementError } from "./driver-error.ts";
+import { hasPrepared } from "./prepared.ts";
 import { run, type Connection, type SqlConnection, type Value } from "./run.ts";
 
 /** What a lean INSERT takes: text, or bytes. */
@@ -44,14 +45,6 @@ export function leanInsert(
 interface ExtendedQuery extends Omit<Wire, "bind" | "execute"> {
   bind(config: { readonly statement: string; readonly values: readonly LeanValue[] }): void;
   execute(config: null): void;
-}
-
-/** What each connection of pg has prepared, by name; unknown to other drivers behind the same interface. */
-function hasPrepared(client: ClientBase, { name, text }: Statement): boolean {
-  const { connection } = client as ClientBase & {
-    readonly connection?: { readonly parsedStatements?: Readonly<Record<string, string>> };
-  };
-  return connection?.parsedStatements?.[name] === text;
 }
 
 /** What pg's client calls while a query is the one that the server answers. */

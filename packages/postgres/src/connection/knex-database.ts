@@ -7,7 +7,7 @@ import type { Database } from "./database.ts";
 import { destroyConnection } from "./destroy-connection.ts";
 import { isConnectionError, unavailable } from "./driver-error.ts";
 import { outsideTransaction } from "./outside-transaction.ts";
-import type { Connection } from "./run.ts";
+import { run, type Connection } from "./run.ts";
 
 /** Under this name knex marks connections that it must not use again. */
 const DISPOSED = "__knex__disposed";
@@ -56,6 +56,16 @@ export function knexDatabase(knex: Knex, prepare: boolean): Database<Knex.Transa
       throw notOpen("its connection has none, or it has failed and can only be rolled back");
     },
     transaction: (work, signal) => transaction(knex, work, signal),
+    opened: (first, work, signal) =>
+      transaction(
+        knex,
+        async (tx) => {
+          const client = await clientOf(tx).acquireConnection();
+          const rows = await run({ client, prepare, strict: false }, first.statement, first.values);
+          return work(tx, rows);
+        },
+        signal,
+      ),
     savepoint: (tx, work) => tx.transaction((nested) => work(nested)),
     afterCommit,
   };

@@ -31,15 +31,24 @@ export function pgTransaction(client: ClientBase): PgTransaction {
  * happened. `COMMIT_UNKNOWN` when it was lost during COMMIT: the effects may or may not exist.
  */
 export async function inTransaction<T>(pool: Pool, work: (tx: PgTransaction) => Promise<T>): Promise<T> {
+  return inBegun(pool, begin, work);
+}
+
+/** Like `inTransaction`, begun in another way, whose answer `work` gets. */
+export async function inBegun<B, T>(
+  pool: Pool,
+  beginning: (client: ClientBase) => Promise<B>,
+  work: (tx: PgTransaction, begun: B) => Promise<T>,
+): Promise<T> {
   return checkedOut(pool, async (client, broken) => {
-    await begin(client);
+    const begun = await beginning(client);
     const handle = transactionHandle(client);
     const tx = pgTransaction(handle.client);
     const actions = new Set<() => void>();
     committing.set(tx, actions);
     let result: T;
     try {
-      result = await work(tx);
+      result = await work(tx, begun);
     } catch (error) {
       handle.end();
       await rollback(client);
@@ -91,6 +100,6 @@ async function begin(client: ClientBase): Promise<void> {
 }
 
 /** An error here changes nothing: the connection is broken then, and the server rolls back by itself. */
-async function rollback(client: ClientBase): Promise<void> {
+export async function rollback(client: ClientBase): Promise<void> {
   await client.query("rollback").catch(() => undefined);
 }

@@ -1,11 +1,20 @@
 import { untilAborted } from "@waybill/core/internal";
-import type { Pool } from "pg";
+import type { ClientBase, Pool } from "pg";
 import { checkedOut } from "./checked-out.ts";
 import type { Database } from "./database.ts";
 import { destroyConnection } from "./destroy-connection.ts";
 import { unavailable } from "./driver-error.ts";
+import { OPENED, openTransaction, type First } from "./open-transaction.ts";
 import { outsideTransaction } from "./outside-transaction.ts";
-import { afterPgCommit, assertPgTransaction, inTransaction, type PgTransaction } from "./pg-transaction.ts";
+import {
+  afterPgCommit,
+  assertPgTransaction,
+  inBegun,
+  inTransaction,
+  rollback,
+  type PgTransaction,
+} from "./pg-transaction.ts";
+import type { Row } from "./run.ts";
 
 /**
  * Connections and transactions of a `pg` pool. Never ends it.
@@ -15,6 +24,12 @@ import { afterPgCommit, assertPgTransaction, inTransaction, type PgTransaction }
  */
 export function poolDatabase(pool: Pool, prepare: boolean): Database<PgTransaction> {
   if (pool.listenerCount("error") === 0) pool.on("error", () => undefined);
+  const orGivenUp = <T>(
+    tx: PgTransaction,
+    work: () => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> =>
+    untilAborted(work, signal, () => destroyConnection(tx, (text, values) => pool.query(text, [...values])));
   return {
     name: "postgres (pg)",
     connectionsMax: pool.options.max,
@@ -36,22 +51,38 @@ export function poolDatabase(pool: Pool, prepare: boolean): Database<PgTransacti
       assertPgTransaction(tx);
       return { client: tx, prepare, strict: false };
     },
-    transaction: (work, signal) =>
-      inTransaction(pool, (tx) =>
-        untilAborted(
-          () => work(tx),
-          signal,
-          () => destroyConnection(tx, (text, values) => pool.query(text, [...values])),
-        ),
+    transaction: (work, signal) => inTransaction(pool, (tx) => orGivenUp(tx, () => work(tx), signal)),
+    opened: (first, work, signal) =>
+      inBegun(
+        pool,
+        (client) => open(client, prepare, first),
+        (tx, rows) => {
+          opened.add(tx);
+          return orGivenUp(tx, () => work(tx, rows), signal);
+        },
       ),
     savepoint: pgSavepoint,
     afterCommit: afterPgCommit,
   };
 }
 
+/** What failed to open may be open. */
+async function open(client: ClientBase, prepare: boolean, first: First): Promise<readonly Row[]> {
+  try {
+    return await openTransaction(client, prepare, first);
+  } catch (error) {
+    await rollback(client);
+    throw error;
+  }
+}
+
+/** Transactions whose savepoint `OPENED` nobody uses. */
+const opened = new WeakSet<PgTransaction>();
+
 let savepoints = 0;
 
 async function pgSavepoint<T>(tx: PgTransaction, work: (tx: PgTransaction) => Promise<T>): Promise<T> {
+  if (opened.delete(tx)) return openedSavepoint(tx, work);
   savepoints += 1;
   const name = `waybill_${savepoints}`;
   await tx.query(`savepoint ${name}`);
@@ -64,4 +95,26 @@ async function pgSavepoint<T>(tx: PgTransaction, work: (tx: PgTransaction) => Pr
     await tx.query(`release savepoint ${name}`);
     throw error;
   }
+}
+
+/**
+ * It ends with the transaction, or is rolled back to and used again: nothing is to be released. Only where a statement
+ * may have failed without anybody noticing, RELEASE is how to find out: at COMMIT it would cost the whole transaction,
+ * and with it the lock of the key.
+ */
+async function openedSavepoint<T>(tx: PgTransaction, work: (tx: PgTransaction) => Promise<T>): Promise<T> {
+  try {
+    const result = await work(tx);
+    if (!isSound(tx)) await tx.query(`release savepoint ${OPENED}`);
+    return result;
+  } catch (error) {
+    await tx.query(`rollback to savepoint ${OPENED}`);
+    opened.add(tx);
+    throw error;
+  }
+}
+
+/** Nothing is under way, and nothing has failed: known without a round trip, if the driver is pg's own client. */
+function isSound(tx: PgTransaction & { readonly readyForQuery?: unknown }): boolean {
+  return tx.readyForQuery === true && tx.getTransactionStatus() === "T";
 }

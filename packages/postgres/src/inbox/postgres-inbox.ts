@@ -1,8 +1,14 @@
 import type { Claim, ClaimRequest, FirstClaim, InboxStore, Recorded } from "@waybill/core";
-import { run } from "../connection/run.ts";
+import type { First } from "../connection/open-transaction.ts";
+import { run, type Row } from "../connection/run.ts";
 import type { Parts } from "../parts.ts";
 import { present, storable } from "../text.ts";
 import { messageUuid } from "./message-uuid.ts";
+
+/** What a claim answered. */
+export function claimOf(rows: readonly Row[]): Claim {
+  return present(rows[0]?.[0]) as Claim;
+}
 
 /** What groups have applied, on PostgreSQL. */
 export class PostgresInbox<Tx> implements InboxStore<Tx> {
@@ -14,28 +20,36 @@ export class PostgresInbox<Tx> implements InboxStore<Tx> {
 
   async claim(tx: Tx, request: ClaimRequest): Promise<Claim> {
     const connection = await this.#parts.database.connectionOf(tx);
+    const { statement, values } = this.claimStatement(request);
+    return claimOf(await run(connection, statement, values));
+  }
+
+  /** The statement that claims, for a transaction that begins with it. */
+  claimStatement(request: ClaimRequest): First {
+    const { inbox } = this.#parts.sql;
     const { group, envelope, ordered, parkedId, delivery = 0 } = request;
     const { id, source, position, topic, partition, key } = envelope;
+    const storableKey = key === null ? null : storable(key);
     if (delivery > 0) {
-      const ordering = [storable(topic), key === null ? null : storable(key), ordered, parkedId];
-      const values = [group, messageUuid(id), delivery, ...ordering];
-      const [again] = await run(connection, this.#parts.sql.inbox.claimAgain, values);
-      return present(again?.[0]) as Claim;
+      const ordering = [storable(topic), storableKey, ordered, parkedId];
+      return { statement: inbox.claimAgain, values: [group, messageUuid(id), delivery, ...ordering] };
     }
-    const [row] = await run(connection, this.#parts.sql.inbox.claim, [
-      group,
-      messageUuid(id),
-      storable(source),
-      position?.incarnation ?? null,
-      storable(topic),
-      partition,
-      position?.sequence ?? null,
-      key === null ? null : storable(key),
-      storable(id),
-      ordered,
-      parkedId,
-    ]);
-    return present(row?.[0]) as Claim;
+    return {
+      statement: inbox.claim,
+      values: [
+        group,
+        messageUuid(id),
+        storable(source),
+        position?.incarnation ?? null,
+        storable(topic),
+        partition,
+        position?.sequence ?? null,
+        storableKey,
+        storable(id),
+        ordered,
+        parkedId,
+      ],
+    };
   }
 
   async claimMany(tx: Tx, requests: readonly FirstClaim[]): Promise<readonly Claim[]> {

@@ -45,31 +45,37 @@ export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage
   const deadLetters = new MemoryDeadLetterTable(database);
   const parked = new MemoryParked(database, deadLetters);
   const relay = new MemoryRelayStore(database, parked, deadLetters);
+  const inbox = new MemoryInbox(database, parked);
+
+  const transaction: MemoryStorage["transaction"] = async (work, { signal } = {}) => {
+    const tx = database.begin();
+    try {
+      const result = await untilAborted(
+        () => work(tx),
+        signal,
+        () => tx.rollback(),
+      );
+      tx.commit();
+      return result;
+    } catch (error) {
+      if (tx.isOpen) tx.rollback();
+      throw error;
+    }
+  };
+
   return {
     name: "memory",
     outbox: new MemoryOutbox(database, () => relay.settled),
     relay,
     parked,
-    inbox: new MemoryInbox(database, parked),
+    inbox,
     deadLetters: new MemoryDeadLetters(database, deadLetters, parked),
     jobs: new MemoryJobs(database),
     committed: (key) => database.rows.read(null, key),
     check: async (source) => database.settings(source),
-    async transaction(work, { signal } = {}) {
-      const tx = database.begin();
-      try {
-        const result = await untilAborted(
-          () => work(tx),
-          signal,
-          () => tx.rollback(),
-        );
-        tx.commit();
-        return result;
-      } catch (error) {
-        if (tx.isOpen) tx.rollback();
-        throw error;
-      }
-    },
+    transaction,
+    claimed: (request, work, giveUp) =>
+      transaction(async (tx) => work(tx, await inbox.claim(tx, request)), giveUp),
     async savepoint(tx, work) {
       const open = database.opened(tx);
       const mark = open.mark();
