@@ -108,3 +108,32 @@ test("handlers take calls that commit with their effects, and a relay is told of
   await place("a", 1, 2);
   await expect.poll(async () => (await recorded(bed)).filter(({ topic }) => topic === "mail").length).toBe(2);
 });
+
+test("a relay refuses the calls of libraries that its broker does not repeat, and publishes everything else", async () => {
+  const bed = createBed();
+  const { waybill, broker, place, events } = bed;
+  const published: string[] = [];
+  const publish = broker.publish.bind(broker);
+  Object.assign(broker.features, { calls: ["known"] });
+  broker.publish = (batch, options) => {
+    published.push(...batch.map(({ headers, topic }) => headers[SYSTEM_HEADERS.call] ?? topic));
+    return publish(batch, options);
+  };
+  waybill.consumer("mail").on(Placed, () => undefined);
+  await waybill.start();
+  await waybill.runInTransaction(() => {
+    waybill.calls.take(call(1, { call: "unknown a" }));
+    const payload = Buffer.from('{"order":"b","no":2}');
+    waybill.calls.take(call(2, { call: "known b", topic: Placed.name, payload }));
+  });
+  await expect.poll(() => events.filter(({ type }) => type === "message.dead")).toHaveLength(1);
+  await place("a", 1);
+  await expect.poll(() => published).toContain(Placed.name);
+  await bed.cron.tick(); // what is parked goes out
+  expect(published).toEqual(["known b", Placed.name]); // and no announcement of an empty position
+  const [letter] = await waybill.deadLetters.list();
+  expect(letter).toMatchObject({
+    reason: "CALL_UNSUPPORTED",
+    envelope: { topic: "mail", headers: { [SYSTEM_HEADERS.call]: "unknown a" } },
+  });
+});

@@ -18,7 +18,10 @@ export interface Call {
   readonly key: string | null;
   readonly contentType: string;
   readonly payload: Uint8Array;
-  /** Which library's call it is, and its arguments but the payload, as its adapter writes and reads them. */
+  /**
+   * The name of the library, a space, and the arguments but the payload as its adapter writes and reads them. Only brokers
+   * with that library among their `features.calls` are given it.
+   */
   readonly call: string;
   readonly headers?: Readonly<Record<string, string>>;
 }

@@ -28,10 +28,15 @@ export interface BrokerFeatures {
   readonly fencing: boolean;
   /** After a refused message the rest of its partition in the batch is `held`, never confirmed. */
   readonly prefixAcceptance: boolean;
-  /** A position that is known with the same message id is confirmed without being stored again. */
+  /**
+   * A position that is known with the same message id is confirmed without being stored again. Copies for one group
+   * (header `waybill-group`) are always stored, and their positions count as unknown: the others have not got them.
+   */
   readonly deduplicates: boolean;
   /** Confirmed messages survive a restart of the broker. */
   readonly durable: boolean;
+  /** Libraries whose calls it repeats, see `Call`. A relay refuses those of others. Default none. */
+  readonly calls?: readonly string[];
   /** Largest payload in bytes. */
   readonly payloadBytesMax: number;
 }

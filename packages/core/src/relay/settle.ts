@@ -2,12 +2,12 @@ import { crc32 } from "node:zlib";
 import { deadLetterOf } from "../dead-letters/dead-letter-of.ts";
 import { describeError } from "../errors/describe-error.ts";
 import type { Envelope, Position } from "../message/envelope.ts";
-import { isCall } from "./call-refusal.ts";
 import { SYSTEM_HEADERS } from "../message/wire.ts";
 import type { NewDeadLetter } from "../ports/dead-letter-store.ts";
 import type { OutboxRow } from "../ports/outbox-store.ts";
 import { OUTGOING, type NewParked } from "../ports/parked-store.ts";
 import type { RetryPolicy } from "../retry/retry-policy.ts";
+import { isCall } from "./call-refusal.ts";
 import type { OrderOf } from "./key-order.ts";
 import type { Refusal } from "./publish-in-order.ts";
 
