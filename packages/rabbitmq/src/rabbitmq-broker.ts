@@ -98,7 +98,7 @@ class RabbitmqBroker implements Broker {
 
   async fence(_fence: Fence): Promise<void> {
     // Nothing to tell: RabbitMQ knows no epochs, as `features.fencing` says.
-    await this.open();
+    if (this.#publishing.trouble !== null) throw this.#publishing.trouble;
   }
 
   publish(batch: readonly Envelope[], options: PublishOptions): Promise<readonly PublishResult[]> {
@@ -115,8 +115,14 @@ class RabbitmqBroker implements Broker {
       onDelivery,
       onClosed: (closed) => this.#subscriptions.delete(closed),
     });
-    await this.#soon(subscription.join(await this.#server()));
+    // From now on it is restored with its connection, so it must be known before it consumes.
     this.#subscriptions.add(subscription);
+    try {
+      await this.#soon(subscription.join(await this.#server()));
+    } catch (error) {
+      await subscription.close({ deadlineMs: 0 });
+      throw error;
+    }
     return subscription;
   }
 
