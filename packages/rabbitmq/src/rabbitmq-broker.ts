@@ -22,7 +22,11 @@ import type {
   ResolvedRabbitmqBrokerOptions,
 } from "./options/rabbitmq-broker-options.ts";
 import { resolveRabbitmqBrokerOptions } from "./options/rabbitmq-broker-options.ts";
+import { isCall, LIBRARY } from "./outboxed/call.ts";
+import { repeatedCalls } from "./outboxed/repeated-calls.ts";
+import { publishApart } from "./publish/publish-apart.ts";
 import { Publisher } from "./publish/publisher.ts";
+import { ownMessages } from "./publish/traffic.ts";
 import { Topology } from "./topology/topology.ts";
 
 const CLOSE_DEADLINE_MS = 1000;
@@ -49,6 +53,8 @@ class RabbitmqBroker implements Broker {
   readonly #options: ResolvedRabbitmqBrokerOptions;
   readonly #topology: Topology;
   readonly #publisher: Publisher;
+  /** Its own channel: one that is closed for a call concerns no other message. */
+  readonly #repeater: Publisher;
   readonly #publishing: Link;
   readonly #consuming: Link;
   readonly #subscriptions = new Set<RabbitmqSubscription>();
@@ -62,16 +68,29 @@ class RabbitmqBroker implements Broker {
       prefixAcceptance: false,
       deduplicates: false,
       durable: true,
+      calls: [LIBRARY],
       payloadBytesMax: options.payloadBytesMax,
     };
     this.#topology = new Topology(options);
-    // The publisher needs its link only once there is one.
+    // The publishers need their link only once there is one.
     const link = {
       blockedBy: (): string | null => this.#publishing.blockedBy,
       replace: (error: Error): void => this.#publishing.replace(error),
     };
-    this.#publisher = new Publisher(options, this.#topology, link);
-    this.#publishing = new Link("publishing", options, this.#publisher);
+    const publisher = new Publisher(options, ownMessages(options.exchange, this.#topology), link);
+    const repeater = new Publisher(options, repeatedCalls(), link);
+    this.#publisher = publisher;
+    this.#repeater = repeater;
+    this.#publishing = new Link("publishing", options, {
+      restore: async (model) => {
+        await publisher.restore(model);
+        await repeater.restore(model);
+      },
+      lost: (error) => {
+        publisher.lost(error);
+        repeater.lost(error);
+      },
+    });
     this.#consuming = new Link("consuming", options, {
       restore: (model) => this.#restoreConsumers(model),
       lost: () => {},
@@ -102,7 +121,11 @@ class RabbitmqBroker implements Broker {
   }
 
   publish(batch: readonly Envelope[], options: PublishOptions): Promise<readonly PublishResult[]> {
-    return this.#publisher.publish(batch, options.timeoutMs);
+    const { timeoutMs } = options;
+    return publishApart(batch, isCall, {
+      those: (calls) => this.#repeater.publish(calls, timeoutMs),
+      others: (messages) => this.#publisher.publish(messages, timeoutMs),
+    });
   }
 
   async subscribe(options: SubscribeOptions, onDelivery: DeliveryHandler): Promise<Subscription> {

@@ -1,7 +1,7 @@
 import type { ConfirmChannel, Options } from "amqplib";
 import { z } from "zod";
-import type { Waybill } from "@waybill/core";
-import { parseOptions, WaybillError } from "@waybill/core";
+import type { Calls } from "@waybill/core";
+import { WaybillError } from "@waybill/core";
 import { callText, type Unroutable } from "./call.ts";
 import { rehearsalOf } from "./rehearse.ts";
 
@@ -15,7 +15,7 @@ export interface PublishedMessage {
 
 export interface OutboxedOptions {
   /** The service's Waybill: its outbox takes the messages, and the relay of its source publishes them. */
-  readonly waybill: Pick<Waybill<never>, "calls">;
+  readonly waybill: { readonly calls: Calls };
   /**
    * What orders the messages of an exchange: those of one key are published in the order of their transactions, one
    * after the other is confirmed. 1 to 512 characters; `null` for a message that nothing orders. Default
@@ -39,9 +39,11 @@ const schema = z.strictObject({
     (value) => typeof value === "object" && value !== null && "calls" in value,
     "give the service's Waybill",
   ),
-  key: z
-    .custom<NonNullable<OutboxedOptions["key"]>>(callable, "give a function")
-    .default(() => ({ exchange, routingKey }: PublishedMessage) => `${exchange}/${routingKey}`),
+  key: z.custom<NonNullable<OutboxedOptions["key"]>>(callable, "give a function").default(
+    () =>
+      ({ exchange, routingKey }: PublishedMessage) =>
+        `${exchange}/${routingKey}`,
+  ),
   unroutable: z.enum(["retry", "drop"]).default("retry"),
 });
 
@@ -65,24 +67,27 @@ const DEFAULT_EXCHANGE = "amq.default";
  * @throws WaybillError `OPTIONS_INVALID`. `publish` and `sendToQueue` throw `NOT_IN_TRANSACTION` outside of an ambient
  * transaction, `OPTIONS_INVALID` for a key that is none, and what the library's own throw for what it cannot encode.
  */
-export function outboxed<Channel extends ConfirmChannel>(channel: Channel, options: OutboxedOptions): Channel {
-  const { waybill, key: keyOf, unroutable } = parseOptions("outboxed", schema, options);
+export function outboxed<Channel extends ConfirmChannel>(
+  channel: Channel,
+  options: OutboxedOptions,
+): Channel {
+  const { waybill, key: keyOf, unroutable } = parsed(options);
   const rehearse = rehearsalOf(channel);
 
   const publish = (
-    exchange: string,
-    routingKey: string,
+    exchange = "",
+    routingKey = "",
     content: Buffer,
-    given?: Options.Publish,
-    callback?: Callback,
+    given?: Options.Publish | null,
+    callback?: Callback | null,
   ): boolean => {
-    rehearse(exchange, routingKey, content, given);
     const sent = given ?? {};
+    rehearse(exchange, routingKey, content, sent);
     waybill.calls.take({
       topic: exchange === "" ? DEFAULT_EXCHANGE : exchange,
       key: checkedKey(keyOf({ exchange, routingKey, content, options: sent })),
       contentType: sent.contentType ?? "application/octet-stream",
-      payload: Uint8Array.from(content),
+      payload: new Uint8Array(content),
       call: callText({ exchange, routingKey, options: sent, unroutable }),
     });
     if (callback) tellWhenRecorded(waybill.calls.recorded(), callback);
@@ -94,8 +99,15 @@ export function outboxed<Channel extends ConfirmChannel>(channel: Channel, optio
     waitForConfirms: () => waybill.calls.recorded(),
   };
   return new Proxy(channel, {
-    get: (target, name, proxy) => Reflect.get(Object.hasOwn(instead, name) ? instead : target, name, proxy) as unknown,
+    get: (target, name, proxy) =>
+      Reflect.get(Object.hasOwn(instead, name) ? instead : target, name, proxy) as unknown,
   });
+}
+
+function parsed(options: OutboxedOptions): z.output<typeof schema> {
+  const read = schema.safeParse(options);
+  if (read.success) return read.data;
+  throw new WaybillError("OPTIONS_INVALID", `outboxed: ${z.prettifyError(read.error)}`);
 }
 
 /** In a turn of its own: what the callback throws is not an error of the recording. */
@@ -105,7 +117,8 @@ function tellWhenRecorded(recorded: Promise<void>, callback: Callback): void {
 }
 
 function checkedKey(key: string | null): string | null {
-  if (key === null || (typeof key === "string" && key.length > 0 && key.length <= KEY_CHARACTERS_MAX)) return key;
+  if (key === null || (typeof key === "string" && key.length > 0 && key.length <= KEY_CHARACTERS_MAX))
+    return key;
   throw new WaybillError(
     "OPTIONS_INVALID",
     `outboxed: key must answer text of 1 to ${KEY_CHARACTERS_MAX} characters or null, not ${JSON.stringify(key)}.`,

@@ -11,7 +11,7 @@ export type Rehearsal = (
   exchange: string,
   routingKey: string,
   content: Buffer,
-  options: Options.Publish | undefined,
+  options: Options.Publish,
 ) => void;
 
 const CHANNEL = 1;
@@ -25,10 +25,13 @@ export function rehearsalOf(channel: ConfirmChannel): Rehearsal {
   const { connection, pushConfirmCallback } = channel as unknown as Beneath;
   if (typeof connection?.sendMessage !== "function" || typeof pushConfirmCallback !== "function")
     return checkContent;
-  const nowhere: object = Object.assign(Object.create(Object.getPrototypeOf(connection) as object) as object, {
-    channels: { [CHANNEL]: { buffer: { write: () => true } } },
-    sendContent: () => true,
-  });
+  const nowhere: object = Object.assign(
+    Object.create(Object.getPrototypeOf(connection) as object) as object,
+    {
+      channels: { [CHANNEL]: { buffer: { write: () => true } } },
+      sendContent: () => true,
+    },
+  );
   const stage: ConfirmChannel = Object.assign(
     Object.create(Object.getPrototypeOf(channel) as object) as ConfirmChannel,
     { ch: CHANNEL, connection: nowhere, pushConfirmCallback: () => {} },

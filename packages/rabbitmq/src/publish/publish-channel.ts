@@ -1,11 +1,9 @@
 import type { ChannelModel, ConfirmChannel } from "amqplib";
 import { asError } from "../connection/unavailable.ts";
-import { messageIdOf } from "../wire/from-amqp.ts";
-import type { MessageSender } from "./message-sender.ts";
-import { isClosing, messageSender } from "./message-sender.ts";
-import { toAmqp } from "../wire/to-amqp.ts";
 import type { Flight } from "./batch.ts";
-import { nacked, unencodable, unroutable } from "./refusals.ts";
+import { isClosing } from "./message-sender.ts";
+import { nacked, unencodable } from "./refusals.ts";
+import type { EnvelopeSender, Returned, Traffic } from "./traffic.ts";
 import { Window } from "./window.ts";
 
 /** Payload bytes that may be unconfirmed at once: they are in memory until they are. */
@@ -29,7 +27,8 @@ export interface PublishChannelListener {
  */
 export class PublishChannel {
   readonly #channel: ConfirmChannel;
-  readonly #sender: MessageSender;
+  readonly #traffic: Traffic;
+  readonly #sender: EnvelopeSender;
   readonly #messagesMax: number;
   readonly #listener: PublishChannelListener;
   readonly #window = new Window<Flight>();
@@ -40,28 +39,34 @@ export class PublishChannel {
 
   private constructor(
     channel: ConfirmChannel,
-    exchange: string,
+    traffic: Traffic,
     messagesMax: number,
     listener: PublishChannelListener,
   ) {
     this.#channel = channel;
-    this.#sender = messageSender(channel, exchange);
+    this.#traffic = traffic;
+    this.#sender = traffic.senderOn(channel);
     this.#messagesMax = messagesMax;
     this.#listener = listener;
     channel.on("error", (error) => (this.#error = error));
     channel.on("close", () => this.#closed());
-    channel.on("return", ({ properties }) => this.#returned(messageIdOf(properties)));
+    channel.on("return", (returned) => this.#returned(returned));
     channel.on("ack", ({ deliveryTag, multiple }) => this.#answered(deliveryTag, multiple, true));
     channel.on("nack", ({ deliveryTag, multiple }) => this.#answered(deliveryTag, multiple, false));
   }
 
   static async open(
     model: ChannelModel,
-    options: { readonly exchange: string; readonly confirmWindow: number },
+    traffic: Traffic,
+    options: { readonly confirmWindow: number },
     listener: PublishChannelListener,
   ): Promise<PublishChannel> {
     const channel = await model.createConfirmChannel();
-    return new PublishChannel(channel, options.exchange, options.confirmWindow, listener);
+    return new PublishChannel(channel, traffic, options.confirmWindow, listener);
+  }
+
+  get isIdle(): boolean {
+    return this.#window.size === 0;
   }
 
   /** Whether another message may be published now. */
@@ -85,7 +90,7 @@ export class PublishChannel {
   publish(flight: Flight): void {
     const { envelope } = flight;
     try {
-      this.#sender.send(envelope.topic, toAmqp(envelope));
+      this.#sender.send(envelope);
     } catch (error) {
       flight.settle(
         isClosing(error) ? { kind: "unknown", error: asError(error) } : unencodable(envelope, error),
@@ -111,8 +116,10 @@ export class PublishChannel {
     return [...this.#window.takeUpTo(Number.MAX_SAFE_INTEGER), ...this.#again];
   }
 
-  #returned(messageId: string | undefined): void {
-    const flight = this.#window.find((one) => !one.returned && one.envelope.id === messageId);
+  #returned(returned: Returned): void {
+    const flight = this.#window.find(
+      (one) => !one.returned && this.#traffic.isReturned(one.envelope, returned),
+    );
     if (flight !== null) flight.returned = true;
   }
 
@@ -129,7 +136,7 @@ export class PublishChannel {
 
   #settle(flight: Flight, confirmed: boolean): void {
     this.#bytes -= flight.bytes;
-    if (flight.returned) flight.settle(unroutable(flight.envelope));
+    if (flight.returned) flight.settle(this.#traffic.unroutable(flight.envelope));
     else if (confirmed) flight.confirm();
     else if (this.#listener.refuses(flight)) flight.settle(nacked(flight.envelope));
     else this.#again.push(flight);

@@ -5,12 +5,12 @@ import { asError, unavailable } from "../connection/unavailable.ts";
 import { within } from "../connection/within.ts";
 import { notify } from "../events.ts";
 import type { ResolvedRabbitmqBrokerOptions } from "../options/rabbitmq-broker-options.ts";
-import type { Topology } from "../topology/topology.ts";
 import { Batch, Flight } from "./batch.ts";
 import { Patience } from "./patience.ts";
 import type { PublishChannelListener } from "./publish-channel.ts";
 import { PublishChannel } from "./publish-channel.ts";
 import { sizeLimitIn, tooLarge } from "./refusals.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** What the publisher wants of its connection. */
 export interface PublishLink {
@@ -24,19 +24,21 @@ export interface PublishLink {
  */
 export class Publisher implements LinkUser, PublishChannelListener {
   readonly #options: ResolvedRabbitmqBrokerOptions;
-  readonly #topology: Topology;
+  readonly #traffic: Traffic;
   readonly #link: PublishLink;
   #model: ChannelModel | null = null;
   #channel: PublishChannel | null = null;
   /** Not sent yet, in order, from `#next` on. */
   #waiting: Flight[] = [];
   #next = 0;
+  /** How many of the next messages leave alone, because one of them made the server close a channel. */
+  #suspects = 0;
   #payloadBytesMax: number;
   readonly #patience: Patience;
 
-  constructor(options: ResolvedRabbitmqBrokerOptions, topology: Topology, link: PublishLink) {
+  constructor(options: ResolvedRabbitmqBrokerOptions, traffic: Traffic, link: PublishLink) {
     this.#options = options;
-    this.#topology = topology;
+    this.#traffic = traffic;
     this.#link = link;
     this.#payloadBytesMax = options.payloadBytesMax;
     this.#patience = new Patience(options.clock);
@@ -44,7 +46,7 @@ export class Publisher implements LinkUser, PublishChannelListener {
 
   async restore(model: ChannelModel): Promise<void> {
     this.#model = model;
-    await this.#topology.restore(model);
+    await this.#traffic.prepare(model);
     await this.#openChannel(model);
   }
 
@@ -93,7 +95,14 @@ export class Publisher implements LinkUser, PublishChannelListener {
       for (const flight of unconfirmed)
         if (flight.bytes > limit) flight.settle(tooLarge(flight.envelope, limit));
     }
-    this.#giveUp(unconfirmed, error);
+    const blame = this.#traffic.blame(unconfirmed, error);
+    if (blame === null) this.#giveUp(unconfirmed, error);
+    else {
+      for (const flight of blame.guilty) flight.settle(blame.result);
+      const again = unconfirmed.filter((flight) => !flight.isSettled);
+      if (blame.guilty.length === 0) this.#suspects = again.length;
+      this.#putBack(again);
+    }
     void this.#reopen(error);
   }
 
@@ -101,8 +110,10 @@ export class Publisher implements LinkUser, PublishChannelListener {
     const channel = this.#channel;
     if (channel === null) return;
     while (this.#next < this.#waiting.length && channel.hasRoom) {
+      if (this.#suspects > 0 && !channel.isIdle) break;
       const flight = this.#waiting[this.#next];
       this.#next += 1;
+      this.#suspects = Math.max(0, this.#suspects - 1);
       if (flight !== undefined && !flight.isSettled) channel.publish(flight);
     }
     channel.flush();
@@ -125,14 +136,20 @@ export class Publisher implements LinkUser, PublishChannelListener {
     for (const flight of unconfirmed) flight.settle({ kind: "unknown", error });
     for (const flight of this.#waiting.splice(0)) flight.settle({ kind: "unknown", error });
     this.#next = 0;
+    this.#suspects = 0;
+  }
+
+  /** Before everything that waits. */
+  #putBack(again: readonly Flight[]): void {
+    this.#waiting.splice(0, this.#next, ...again);
+    this.#next = 0;
   }
 
   /** Another channel for what was refused and what waits. */
   async #renew(again: readonly Flight[]): Promise<void> {
     this.#channel?.leave();
     this.#channel = null;
-    this.#waiting.splice(0, this.#next, ...again);
-    this.#next = 0;
+    this.#putBack(again);
     const pauseMs = this.#patience.pauseMs(again);
     await this.#replaceChannel(new Error("the server refused messages"), async (model) => {
       await this.#options.clock.sleep(pauseMs);
@@ -143,7 +160,7 @@ export class Publisher implements LinkUser, PublishChannelListener {
   /** Another channel after the server closed one, for a missing exchange for instance. */
   async #reopen(error: Error): Promise<void> {
     await this.#replaceChannel(error, async (model) => {
-      await this.#topology.restore(model);
+      await this.#traffic.prepare(model);
       await this.#openChannel(model);
     });
   }
@@ -163,7 +180,7 @@ export class Publisher implements LinkUser, PublishChannelListener {
   }
 
   async #openChannel(model: ChannelModel): Promise<void> {
-    const channel = await PublishChannel.open(model, this.#options, this);
+    const channel = await PublishChannel.open(model, this.#traffic, this.#options, this);
     if (model !== this.#model) return;
     this.#channel = channel;
     this.#pump();

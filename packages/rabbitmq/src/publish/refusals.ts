@@ -1,5 +1,5 @@
 import type { Envelope, PublishResult } from "@waybill/core";
-import { WaybillError } from "@waybill/core";
+import { isWaybillError, WaybillError } from "@waybill/core";
 import { messageOf } from "../connection/unavailable.ts";
 import { replyCodeOf } from "../topology/topology-mismatch.ts";
 
@@ -31,8 +31,9 @@ export function tooLarge({ id, payload }: Envelope, bytesMax: number): PublishRe
   return { kind: "rejected", error, retryable: false };
 }
 
-/** amqplib cannot encode it: the header table is larger than 64 KiB, or a name is too long. */
+/** It cannot be encoded: the header table is larger than 64 KiB, or a name is too long. Or it cannot even be read. */
 export function unencodable({ id }: Envelope, cause: unknown): PublishResult {
+  if (isWaybillError(cause)) return { kind: "rejected", error: cause, retryable: false };
   const error = new WaybillError(
     cause instanceof RangeError ? "PAYLOAD_TOO_LARGE" : "ENVELOPE_INVALID",
     `The headers of ${id} do not fit into an AMQP message, which has room for 64 KiB: ${messageOf(cause)}.`,
