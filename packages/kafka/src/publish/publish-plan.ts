@@ -30,8 +30,6 @@ export interface PublishPlan {
 /** A record's own fields and those of its headers, at most. */
 const RECORD_OVERHEAD_BYTES = 32;
 const HEADER_OVERHEAD_BYTES = 8;
-/** A character is at most three bytes of UTF-8. */
-const BYTES_PER_CHARACTER = 3;
 
 /** Divides a batch into what is refused here and what is sent. A pure function. */
 export function planPublish(
@@ -91,13 +89,14 @@ function tooLargeForTopic({ id }: Envelope, bytes: number, place: Place): Publis
   return { kind: "rejected", error: new WaybillError("PAYLOAD_TOO_LARGE", detail), retryable: false };
 }
 
-/** About what a record takes on the wire. Text is counted by its characters, exactly only where that may matter. */
+/**
+ * About what a record takes on the wire: text counts one byte a character. Where that is too little the server refuses
+ * the batch as too large, and its halves are sent.
+ */
 function bytesOf({ key, value, headers }: QuickRecord): number {
-  let text = key?.length ?? 0;
-  let bytes = RECORD_OVERHEAD_BYTES + value.length;
+  let bytes = RECORD_OVERHEAD_BYTES + value.length + (key?.length ?? 0);
   for (const name in headers) {
-    text += name.length + (headers[name]?.length ?? 0);
-    bytes += HEADER_OVERHEAD_BYTES;
+    bytes += HEADER_OVERHEAD_BYTES + name.length + (headers[name]?.length ?? 0);
   }
-  return bytes + text * BYTES_PER_CHARACTER;
+  return bytes;
 }
