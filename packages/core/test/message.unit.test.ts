@@ -48,7 +48,7 @@ test("the schema's input is stored unchanged and the handler gets its output", a
 
 test("an invalid payload is refused with every wrong field named", async () => {
   const wrong = { sku: 1, cents: 0.5, at: "x" } as unknown as { sku: string; cents: number; at: string };
-  await expect(encodePayload(Price, wrong)).rejects.toMatchObject({
+  await expect((async () => encodePayload(Price, wrong))()).rejects.toMatchObject({
     code: "PAYLOAD_INVALID",
     message: expect.stringMatching(/price\.changed.*sku: .*cents: /),
   });
