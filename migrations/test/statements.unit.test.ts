@@ -50,7 +50,8 @@ describe("migration statements", () => {
     expect(grantStatements({ producer: "shop" })).toEqual([
       `grant usage on schema "waybill" to "shop"`,
       `grant select on "waybill".settings, "waybill".waybill_migrations to "shop"`,
-      `grant insert on "waybill".outbox to "shop"`,
+      `grant insert on "waybill".outbox, "waybill".outbox_0, "waybill".outbox_1, "waybill".outbox_2, "waybill".outbox_3 to "shop"`,
+      `grant select, insert on "waybill".outbox_dedup to "shop"`,
       `grant usage on sequence "waybill".outbox_id to "shop"`,
     ]);
   });
