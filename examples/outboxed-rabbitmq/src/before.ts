@@ -1,0 +1,13 @@
+// The service as it was: an order whose message is lost, or a message whose order is not there, after a crash.
+import makeKnex from "knex";
+import { connectToRabbitmq } from "./connect.ts";
+import { placeOrder } from "./place-order.ts";
+import { serve } from "./serve.ts";
+
+const knex = makeKnex({ client: "pg", connection: process.env["DATABASE_URL"] ?? "" });
+const connection = await connectToRabbitmq();
+
+const channel = await connection.createConfirmChannel();
+await channel.assertExchange("shop", "topic");
+
+serve((order) => knex.transaction((tx) => placeOrder(tx, channel, order)));
