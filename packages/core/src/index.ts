@@ -1,6 +1,7 @@
 export { defineTopic } from "./message/topic.ts";
 export type { HandledPayloadOf, OrderMode, PayloadOf, Topic, TopicOptions } from "./message/topic.ts";
 export type { Envelope, Position } from "./message/envelope.ts";
+export { addresseeOf } from "./message/addressee.ts";
 export { DEFAULT_PARTITIONS, partitionOf } from "./message/partition.ts";
 export { fromWire, SYSTEM_HEADERS, toWire, WIRE } from "./message/wire.ts";
 export type { WireMessage } from "./message/wire.ts";
@@ -55,6 +56,10 @@ export { createRelay } from "./relay/create-relay.ts";
 export type { Relay, RelayParts, RelayStatus } from "./relay/create-relay.ts";
 export type { RelayOptions } from "./relay/relay-options.ts";
 export type { OrderOf } from "./relay/key-order.ts";
+export { bridge } from "./bridge/bridge.ts";
+export type { BridgeReport } from "./bridge/bridge.ts";
+export type { BridgeCounts } from "./bridge/bridge-counts.ts";
+export type { BridgeOptions } from "./bridge/bridge-options.ts";
 export { createIsolation } from "./consumer/isolation.ts";
 export type { Isolation } from "./consumer/isolation.ts";
 export { createConsumer } from "./consumer/create-consumer.ts";

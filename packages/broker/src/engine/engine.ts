@@ -1,5 +1,5 @@
 import type { Envelope, Fence, PublishOptions, PublishResult } from "@waybill/core";
-import { WaybillError } from "@waybill/core";
+import { addresseeOf, WaybillError } from "@waybill/core";
 import type { Log, RecordSource } from "@waybill/log";
 import { GroupQueue } from "../groups/group-queue.ts";
 import type { ResolvedNativeBrokerOptions } from "../options/native-broker-options.ts";
@@ -132,7 +132,8 @@ export class Engine {
   /** What is known about the message's position; afterwards it counts as stored, unless it was. */
   #takePosition(envelope: Envelope): ReturnType<BrokerState["positions"]["check"]> {
     const { position } = envelope;
-    if (position === null) return { kind: "new" };
+    // A copy for one group says nothing about what the others have.
+    if (position === null || addresseeOf(envelope) !== null) return { kind: "new" };
     const verdict = this.#state.positions.check(envelope, position);
     if (verdict.kind !== "duplicate") this.#state.positions.add(envelope, position);
     return verdict;

@@ -1,3 +1,4 @@
+import { addresseeOf } from "@waybill/core";
 import type { Log } from "@waybill/log";
 import { decodeControl } from "../records/control-record.ts";
 import { decodeMessage, isMessage } from "../records/message-record.ts";
@@ -16,7 +17,8 @@ export async function recoverState(log: Log, snapshotOffset: number | null): Pro
       continue;
     }
     const envelope = decodeMessage(data);
-    if (envelope.position !== null) state.positions.add(envelope, envelope.position);
+    if (envelope.position !== null && addresseeOf(envelope) === null)
+      state.positions.add(envelope, envelope.position);
   }
   return state;
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Broker, Envelope } from "@waybill/core";
+import { SYSTEM_HEADERS, type Broker, type Envelope } from "@waybill/core";
 import { expect } from "vitest";
 import { newEnvelope } from "../support/messages.ts";
 import type { BrokerSuite } from "./broker-bed.ts";
@@ -15,6 +15,10 @@ async function received(broker: Broker, group: string, last: Envelope): Promise<
   for (let count = 1; !consumer.ids().includes(last.id); count += 1) await consumer.until(count);
   await consumer.close();
   return consumer.ids().filter((id) => id !== last.id);
+}
+
+function forGroup(group: string, envelope: Envelope): Envelope {
+  return { ...envelope, headers: { ...envelope.headers, [SYSTEM_HEADERS.group]: group } };
 }
 
 export function deduplicationCases({ runs }: BrokerSuite): void {
@@ -96,6 +100,27 @@ export function deduplicationCases({ runs }: BrokerSuite): void {
       await consumer.close();
     },
   );
+
+  runs("a copy for one group is stored although the message is known", [], async (the) => {
+    const { topic, group } = the;
+    await the.broker.declareGroup(group, [topic]);
+    const next = historyOf(topic);
+    const message = next();
+    const copy = forGroup(group, message);
+    await publishAll(the.broker, [message, copy, copy]);
+    expect(await received(the.broker, group, next())).toEqual([message.id, message.id, message.id]);
+  });
+
+  runs("a copy for one group makes nothing known, not even by a restart", ["durable"], async (the) => {
+    const { topic, group } = the;
+    await the.broker.declareGroup(group, [topic]);
+    const next = historyOf(topic);
+    const [before, after] = [next(), next()];
+    await publishAll(the.broker, [forGroup("another", before), before, forGroup("another", after)]);
+    const broker = await the.restart();
+    await publishAll(broker, [after]);
+    expect(await received(broker, group, next())).toEqual([before.id, before.id, after.id, after.id]);
+  });
 
   runs(
     "a lower sequence that comes after a thousand later ones is delivered",

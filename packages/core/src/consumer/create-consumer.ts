@@ -1,4 +1,5 @@
 import { WaybillError } from "../errors/waybill-error.ts";
+import { isMeantFor } from "../message/addressee.ts";
 import type { HandledPayloadOf, Topic } from "../message/topic.ts";
 import { parseOptions } from "../options/parse-options.ts";
 import type { Outbox } from "../outbox/create-outbox.ts";
@@ -185,6 +186,7 @@ class GroupConsumer<Tx> implements Consumer<Tx> {
     };
     return (delivery) => {
       const { topic, partition } = delivery.envelope;
+      if (!isMeantFor(this.group, delivery.envelope)) return Promise.resolve({ kind: "ack" });
       return batches.get(topic)?.deliver(delivery) ?? lanes.run(`${topic}/${partition}`, () => one(delivery));
     };
   }

@@ -25,6 +25,8 @@ export const SYSTEM_HEADERS = {
   causationId: "waybill-causation-id",
   /** The position stays empty: `expired` or `rejected`. Such a message has no payload and runs no handler. */
   void: "waybill-void",
+  /** This copy is for one group alone: others acknowledge it and record nothing. */
+  group: "waybill-group",
   /** The message is another library's call, which the adapter of its broker repeats. It never leaves the outbox. */
   call: "waybill-call",
 } as const;

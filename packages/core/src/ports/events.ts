@@ -1,3 +1,4 @@
+import type { BridgeCounts } from "../bridge/bridge-counts.ts";
 import type { Envelope } from "../message/envelope.ts";
 
 /** What names a message in an event; payloads never appear. */
@@ -69,6 +70,25 @@ export type WaybillEvent =
       readonly group: string;
       readonly retryInMs: number;
       readonly error: Error;
+    }
+  | {
+      readonly type: "bridge.paused";
+      readonly level: "warn";
+      readonly retryInMs: number;
+      readonly error: Error;
+    }
+  | { readonly type: "bridge.resumed"; readonly level: "info"; readonly pausedMs: number }
+  | {
+      readonly type: "bridge.rejected";
+      readonly level: "error";
+      readonly group: string;
+      readonly message: MessageRef;
+      readonly error: Error;
+    }
+  | {
+      readonly type: "bridge.progress";
+      readonly level: "info";
+      readonly groups: Readonly<Record<string, BridgeCounts>>;
     }
   | { readonly type: "job.finished"; readonly level: "debug"; readonly job: string; readonly detail: string }
   | { readonly type: "job.failed"; readonly level: "warn"; readonly job: string; readonly error: Error };

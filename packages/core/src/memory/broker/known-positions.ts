@@ -1,3 +1,4 @@
+import { addresseeOf } from "../../message/addressee.ts";
 import type { Envelope } from "../../message/envelope.ts";
 import { RangeSet } from "../range-set.ts";
 
@@ -6,7 +7,8 @@ const IDS_MAX = 100_000;
 
 /**
  * The positions that were stored, as ranges and never as a high-water mark: parked messages arrive late with lower
- * sequences. The newest message ids are kept too, so that a position that comes back with another id is noticed.
+ * sequences. The newest message ids are kept too, so that a position that comes back with another id is noticed. A copy for
+ * one group says nothing about what the others have, so it neither counts as stored nor is it refused as known.
  */
 export class KnownPositions {
   readonly #lanes = new Map<string, RangeSet>();
@@ -15,7 +17,7 @@ export class KnownPositions {
   /** Whether this very message was stored: same position, same id as far as the id is remembered. */
   has(envelope: Envelope): boolean {
     const { position } = envelope;
-    if (position === null) return false;
+    if (position === null || addresseeOf(envelope) !== null) return false;
     const lane = laneOf(envelope, position.incarnation);
     if (this.#lanes.get(lane)?.has(position.sequence) !== true) return false;
     const id = this.#ids.get(`${position.sequence} ${lane}`);
@@ -24,7 +26,7 @@ export class KnownPositions {
 
   add(envelope: Envelope): void {
     const { position } = envelope;
-    if (position === null) return;
+    if (position === null || addresseeOf(envelope) !== null) return;
     const lane = laneOf(envelope, position.incarnation);
     const ranges = this.#lanes.get(lane) ?? new RangeSet();
     this.#lanes.set(lane, ranges);
