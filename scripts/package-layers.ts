@@ -11,7 +11,14 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   "packages/rabbitmq": ["@waybill/core"],
   "packages/kafka": ["@waybill/core"],
   "packages/testing": ["@waybill/core"],
-  "packages/cli": ["@waybill/core", "@waybill/postgres", "@waybill/broker", "@waybill/migrations"],
+  "packages/cli": [
+    "@waybill/core",
+    "@waybill/postgres",
+    "@waybill/broker",
+    "@waybill/migrations",
+    "@waybill/rabbitmq",
+    "@waybill/kafka",
+  ],
   benchmarks: [
     "@waybill/core",
     "@waybill/log",

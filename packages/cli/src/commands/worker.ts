@@ -11,6 +11,9 @@ or only data, for a relay and its jobs apart from the service (.json, or a modul
 
   { "source": "orders", "database": { "url": "postgres://…" }, "broker": { "native": { "dataDir": "./data" } } }
 
+The broker is "native", or "rabbitmq": { "url": "amqp://…" }, or "kafka": { "brokers": ["host:9092"] }, with the options of
+nativeBroker, rabbitmqBroker and kafkaBroker; the adapters of the latter two are installed apart.
+
 Examples:
   waybill worker --config waybill.config.ts
   waybill worker --config relay.json --no-consumers    (DATABASE_URL is the default of database.url)`;

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { nativeBroker } from "@waybill/broker";
 import { createWaybill, describeEvent, WaybillError, type EventListener } from "@waybill/core";
 import { postgresStorage } from "@waybill/postgres";
 import { Pool } from "pg";
+import { openBroker } from "./open-broker.ts";
 import { parseWorkerConfig } from "./worker-config.ts";
 
 /** What a configuration file may export as `waybill`: what `createWaybill` made, its consumers registered. */
@@ -24,7 +24,7 @@ export interface LoadedWorker {
  * Reads a configuration: a module that exports `waybill`, or a module or JSON file with the data of `WorkerConfig`
  * (a module exports it as `config`).
  *
- * @throws WaybillError `OPTIONS_INVALID` when the file cannot be read or holds neither
+ * @throws WaybillError `OPTIONS_INVALID` when the file cannot be read, holds neither, or names a broker that is not installed
  */
 export async function loadWorker(file: string, env: NodeJS.ProcessEnv): Promise<LoadedWorker> {
   const { waybill, config } = await load(file);
@@ -48,20 +48,21 @@ function isWaybill(value: unknown): value is StartableWaybill {
   );
 }
 
-function fromConfig(file: string, given: unknown, env: NodeJS.ProcessEnv): LoadedWorker {
-  const { database, broker, source, relay, retention } = parseWorkerConfig(file, given);
+async function fromConfig(file: string, given: unknown, env: NodeJS.ProcessEnv): Promise<LoadedWorker> {
+  const { database, broker: brokerConfig, source, relay, retention } = parseWorkerConfig(file, given);
   const connectionString = database.url ?? env["DATABASE_URL"];
   if (connectionString === undefined) {
     const message = `${file} names no database.url, and DATABASE_URL is not set.`;
     throw new WaybillError("OPTIONS_INVALID", message);
   }
+  const broker = await openBroker(file, brokerConfig);
   const pool = new Pool({ connectionString, max: database.connectionsMax });
   // Broken idle connections are replaced by themselves; a pool without a listener would end the process.
   pool.on("error", () => undefined);
   const waybill = createWaybill({
     source,
     storage: postgresStorage({ pool, schema: database.schema }),
-    broker: nativeBroker(broker.native),
+    broker,
     onEvent: logLine,
     ...(relay === undefined ? {} : { relay }),
     ...(retention === undefined ? {} : { retention }),

@@ -1,4 +1,7 @@
 import { WaybillError, type RelayOptions, type Retention } from "@waybill/core";
+import type { NativeBrokerOptions } from "@waybill/broker";
+import type { KafkaBrokerOptions } from "@waybill/kafka";
+import type { RabbitmqBrokerOptions } from "@waybill/rabbitmq";
 import { z } from "zod";
 
 const databaseSchema = z.strictObject({
@@ -8,14 +11,30 @@ const databaseSchema = z.strictObject({
   connectionsMax: z.int().min(1).max(1_000).default(10),
 });
 
+/** What is in it is checked by the broker itself. */
+function optionsOf<T>() {
+  return z.custom<T>((value) => typeof value === "object" && value !== null, "give its options");
+}
+
+const brokerSchema = z.union(
+  [
+    /** The broker that ships with Waybill, embedded in this process. */
+    z.strictObject({ native: optionsOf<NativeBrokerOptions>() }),
+    z.strictObject({ rabbitmq: optionsOf<RabbitmqBrokerOptions>() }),
+    z.strictObject({ kafka: optionsOf<KafkaBrokerOptions>() }),
+  ],
+  'give one of { "native": … }, { "rabbitmq": … } and { "kafka": … }',
+);
+
 const configSchema = z.strictObject({
   source: z.string().min(1),
   database: databaseSchema.prefault({}),
-  /** The broker that ships with Waybill, embedded in this process; its own options are checked by itself. */
-  broker: z.strictObject({ native: z.looseObject({ dataDir: z.string().min(1) }) }),
+  broker: brokerSchema,
   relay: z.custom<RelayOptions>((value) => typeof value === "object").optional(),
   retention: z.custom<Retention>((value) => typeof value === "object").optional(),
 });
+
+export type BrokerConfig = z.output<typeof brokerSchema>;
 
 /** What `waybill worker` runs when nothing but data is configured: a relay and the jobs around it. */
 export type WorkerConfig = z.input<typeof configSchema>;
