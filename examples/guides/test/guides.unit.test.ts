@@ -4,9 +4,9 @@ import { guideBlocks, unwrapped } from "./support/guide-blocks.ts";
 
 const sources = new URL("../src/", import.meta.url);
 
-async function compiledCode(): Promise<readonly string[]> {
-  const names = await readdir(sources);
-  return Promise.all(names.map(async (name) => unwrapped(await readFile(new URL(name, sources), "utf8"))));
+async function compiledCode(folder = sources): Promise<readonly string[]> {
+  const names = await readdir(folder);
+  return Promise.all(names.map(async (name) => unwrapped(await readFile(new URL(name, folder), "utf8"))));
 }
 
 test.each(["retries.md", "ordering.md", "compensation.md", "adopting.md"])(
@@ -24,4 +24,14 @@ test("the bare amqplib consumer of idempotency.md stands there too", async () =>
   const block = (await guideBlocks("idempotency.md", "ts")).find((code) => code.includes("channel.ack"));
   const code = await compiledCode();
   expect(code.some((source) => source.includes(unwrapped(block ?? "missing")))).toBe(true);
+});
+
+test("every block of outboxed.md stands in an example whose test kills its service", async () => {
+  const examples = new URL("../../", import.meta.url);
+  const names = (await readdir(examples)).filter((name) => name.startsWith("outboxed-"));
+  const code = await Promise.all(names.map((name) => compiledCode(new URL(`${name}/src/`, examples))));
+  const blocks = await guideBlocks("outboxed.md", "ts");
+  expect(blocks.length).toBeGreaterThan(1);
+  const unknown = blocks.filter((block) => !code.flat().some((source) => source.includes(unwrapped(block))));
+  expect(unknown).toEqual([]);
 });
