@@ -20,6 +20,8 @@ import {
   type KafkaBrokerOptions,
   type ResolvedKafkaBrokerOptions,
 } from "./options/kafka-broker-options.ts";
+import { KAFKAJS } from "./outboxed/kafka-call.ts";
+import { CallRepeater } from "./outboxed/call-repeater.ts";
 import { EpochRecord } from "./publish/epoch-record.ts";
 import { Publisher } from "./publish/publisher.ts";
 import { Topology } from "./topology/topology.ts";
@@ -62,6 +64,7 @@ class KafkaBroker implements Broker {
     this.#publisher = new Publisher({
       client: this.#client,
       topology: this.#topology,
+      calls: new CallRepeater(admin, options.createPartitioner),
       record: new EpochRecord(this.#topology, admin),
       options,
       onTrouble: (error) => (this.#trouble = error),
@@ -72,6 +75,7 @@ class KafkaBroker implements Broker {
       prefixAcceptance: true,
       deduplicates: false,
       durable: true,
+      calls: [KAFKAJS],
       payloadBytesMax: options.payloadBytesMax,
     };
   }

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import type { Envelope } from "@waybill/core";
 import { intoRequests, intoTransactions } from "../src/publish/divide.ts";
-import { planPublish, type Route } from "../src/publish/publish-plan.ts";
+import { placeRoute, planPublish, type Route } from "../src/publish/publish-plan.ts";
 import { fates, message } from "./kafka-fixture.ts";
 
 const place = { kafkaTopic: "t", partitions: 2, batchBytesMax: 3_000 };
 const routes = new Map<string, Route>([
-  ["t", { kind: "place", place }],
+  ["t", placeRoute(place)],
   ["away", { kind: "unknown", error: new Error("no answer") }],
 ]);
 const of = (partition: number, size: number, topic = "t"): Envelope =>

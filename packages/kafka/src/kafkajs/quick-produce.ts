@@ -46,7 +46,7 @@ function isQuick({ compression, topicData }: ProduceArguments): boolean {
   return (
     (compression ?? UNCOMPRESSED) === UNCOMPRESSED &&
     topicData.every(({ partitions }) =>
-      partitions.every(({ messages }) => messages[0] instanceof QuickRecord),
+      partitions.every(({ messages }) => messages.every((message) => message instanceof QuickRecord)),
     )
   );
 }

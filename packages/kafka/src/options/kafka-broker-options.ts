@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from "node:tls";
-import type { SASLOptions } from "kafkajs";
+import type { ICustomPartitioner, SASLOptions } from "kafkajs";
 import { z } from "zod";
 import type { Clock, Random } from "@waybill/core";
 import { DEFAULT_PARTITIONS, systemClock, systemRandom, WaybillError } from "@waybill/core";
@@ -56,6 +56,8 @@ export interface KafkaBrokerOptions {
   readonly ssl?: boolean | ConnectionOptions;
   /** Passed to kafkajs. */
   readonly sasl?: SASLOptions;
+  /** For what `outboxed` producers were given: their own `createPartitioner`. Default that of kafkajs. */
+  readonly createPartitioner?: ICustomPartitioner;
   /** Told what happens. What it throws is ignored. */
   readonly onEvent?: KafkaBrokerListener;
   readonly clock?: Clock;
@@ -108,6 +110,7 @@ const schema = z.strictObject({
     .union([z.boolean(), z.custom<ConnectionOptions>(given, "give true or the options of tls.connect")])
     .optional(),
   sasl: z.custom<SASLOptions>(given, "give what kafkajs takes").optional(),
+  createPartitioner: z.custom<ICustomPartitioner>(callable, "give what kafkajs takes").optional(),
   onEvent: z.custom<KafkaBrokerListener>(callable, "give a function").default(() => () => {}),
   clock: z.custom<Clock>(given, "give a Clock").default(systemClock),
   random: z.custom<Random>(given, "give a Random").default(systemRandom),

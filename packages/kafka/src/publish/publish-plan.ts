@@ -1,12 +1,19 @@
 import type { Envelope, PublishResult } from "@waybill/core";
-import { WaybillError } from "@waybill/core";
+import { SYSTEM_HEADERS, WaybillError } from "@waybill/core";
 import type { QuickRecord } from "../kafkajs/quick-produce.ts";
 import { toRecord } from "../message/kafka-message.ts";
+import type { CallRecord } from "../outboxed/call-record.ts";
 import type { Place } from "../topology/topology.ts";
+
+/** A message as a record, or why it is none. */
+export type Made =
+  | { readonly kind: "record"; readonly record: QuickRecord | CallRecord; readonly bytes: number }
+  | { readonly kind: "rejected"; readonly error: WaybillError; readonly retryable: boolean };
 
 /** Where a topic's messages go, or why they do not. */
 export type Route =
-  | { readonly kind: "place"; readonly place: Place }
+  | { readonly kind: "place"; readonly place: Place; readonly make: (envelope: Envelope) => Made }
+  | { readonly kind: "rejected"; readonly error: WaybillError; readonly retryable: boolean }
   | { readonly kind: "unroutable" }
   | { readonly kind: "unknown"; readonly error: Error };
 
@@ -17,7 +24,7 @@ export interface Sendable {
   /** Topic and Waybill partition: what must stay in order. */
   readonly stream: string;
   readonly place: Place;
-  readonly record: QuickRecord;
+  readonly record: QuickRecord | CallRecord;
   readonly bytes: number;
 }
 
@@ -31,6 +38,28 @@ export interface PublishPlan {
 const RECORD_OVERHEAD_BYTES = 32;
 const HEADER_OVERHEAD_BYTES = 8;
 
+/** Whether it was recorded by an outboxed producer. */
+export function isCall({ headers }: Envelope): boolean {
+  return headers[SYSTEM_HEADERS.call] !== undefined;
+}
+
+/** Calls on a topic have a way of their own. */
+export function routeNameOf(envelope: Envelope): string {
+  return isCall(envelope) ? `call ${envelope.topic}` : envelope.topic;
+}
+
+/** The way of a topic's own messages. */
+export function placeRoute(place: Place): Route {
+  return {
+    kind: "place",
+    place,
+    make(envelope) {
+      const record = toRecord(envelope, place.partitions);
+      return { kind: "record", record, bytes: bytesOf(record) };
+    },
+  };
+}
+
 /** Divides a batch into what is refused here and what is sent. A pure function. */
 export function planPublish(
   batch: readonly Envelope[],
@@ -42,24 +71,23 @@ export function planPublish(
   const refused = new Set<string>();
   for (const [index, envelope] of batch.entries()) {
     const stream = `${envelope.topic}/${envelope.partition}`;
+    const route = routes.get(routeNameOf(envelope));
     const decided = refused.has(stream)
       ? ({ kind: "held" } as const)
-      : (routeResult(envelope, routes.get(envelope.topic)) ?? sizeResult(envelope, payloadBytesMax));
+      : (routeResult(envelope, route) ?? sizeResult(envelope, payloadBytesMax));
     results.push(decided);
-    const route = routes.get(envelope.topic);
     if (decided !== null || route?.kind !== "place") {
       if (decided?.kind === "rejected") refused.add(stream);
       continue;
     }
     const { place } = route;
-    const record = toRecord(envelope, place.partitions);
-    const bytes = bytesOf(record);
-    if (bytes > place.batchBytesMax) {
-      results[index] = tooLargeForTopic(envelope, bytes, place);
-      refused.add(stream);
+    const made = route.make(envelope);
+    if (made.kind === "record" && made.bytes <= place.batchBytesMax) {
+      sendables.push({ index, stream, place, record: made.record, bytes: made.bytes });
       continue;
     }
-    sendables.push({ index, stream, place, record, bytes });
+    results[index] = made.kind === "rejected" ? made : tooLargeForTopic(envelope, made.bytes, place);
+    refused.add(stream);
   }
   return { results, sendables };
 }
@@ -73,6 +101,7 @@ function routeResult(envelope: Envelope, route: Route | undefined): PublishResul
     );
     return { kind: "rejected", error, retryable: true };
   }
+  if (route.kind === "rejected") return route;
   return route.kind === "unknown" ? { kind: "unknown", error: route.error } : null;
 }
 

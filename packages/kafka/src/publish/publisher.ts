@@ -7,10 +7,11 @@ import type { ResolvedKafkaBrokerOptions } from "../options/kafka-broker-options
 import type { Topology } from "../topology/topology.ts";
 import { asError, messageOf, unavailable } from "../unavailable.ts";
 import { intoTransactions } from "./divide.ts";
+import type { CallRepeater } from "../outboxed/call-repeater.ts";
 import type { EpochRecord } from "./epoch-record.ts";
 import type { Outlet } from "./outlet.ts";
 import { PlainOutlet } from "./plain-outlet.ts";
-import { planPublish, type Route, type Sendable } from "./publish-plan.ts";
+import { isCall, placeRoute, planPublish, routeNameOf, type Route, type Sendable } from "./publish-plan.ts";
 import { SourceProducer } from "./source-producer.ts";
 
 type Settle = (sendable: Sendable, result: PublishResult) => void;
@@ -19,6 +20,7 @@ type Settle = (sendable: Sendable, result: PublishResult) => void;
 export class Publisher {
   readonly #client: KafkaClient;
   readonly #topology: Topology;
+  readonly #calls: CallRepeater;
   readonly #record: EpochRecord;
   readonly #options: ResolvedKafkaBrokerOptions;
   readonly #onTrouble: (error: Error) => void;
@@ -28,6 +30,7 @@ export class Publisher {
   constructor(parts: {
     readonly client: KafkaClient;
     readonly topology: Topology;
+    readonly calls: CallRepeater;
     readonly record: EpochRecord;
     readonly options: ResolvedKafkaBrokerOptions;
     /** A publish left messages unknown. */
@@ -35,6 +38,7 @@ export class Publisher {
   }) {
     this.#client = parts.client;
     this.#topology = parts.topology;
+    this.#calls = parts.calls;
     this.#record = parts.record;
     this.#options = parts.options;
     this.#onTrouble = parts.onTrouble;
@@ -52,7 +56,7 @@ export class Publisher {
     const outlet = fence === null ? this.#plain : this.#source(fence.source).outlet(fence);
     let results: (PublishResult | null)[] = batch.map(() => null);
     const publishing = async (): Promise<void> => {
-      const plan = planPublish(batch, await this.#routesOf(batch), this.#options.payloadBytesMax);
+      const plan = planPublish(batch, await this.#routesOf(batch, fence), this.#options.payloadBytesMax);
       results = plan.results;
       await this.#sendAll(outlet, plan.sendables, ({ index }, result) => {
         results[index] = result;
@@ -92,19 +96,22 @@ export class Publisher {
     return producer;
   }
 
-  async #routesOf(batch: readonly Envelope[]): Promise<Map<string, Route>> {
+  async #routesOf(batch: readonly Envelope[], fence: Fence | null): Promise<Map<string, Route>> {
     const routes = new Map<string, Route>();
     const nowMs = this.#options.clock.monotonicMs();
-    for (const { topic } of batch) {
-      if (!routes.has(topic)) routes.set(topic, await this.#routeOf(topic, nowMs));
+    for (const envelope of batch) {
+      const name = routeNameOf(envelope);
+      if (!routes.has(name)) routes.set(name, await this.#routeOf(envelope, fence, nowMs));
     }
     return routes;
   }
 
-  async #routeOf(topic: string, nowMs: number): Promise<Route> {
+  async #routeOf(envelope: Envelope, fence: Fence | null, nowMs: number): Promise<Route> {
     try {
-      const place = await this.#topology.placeOf(topic, nowMs);
-      return place === null ? { kind: "unroutable" } : { kind: "place", place };
+      if (isCall(envelope) && fence === null) return notRecorded(envelope);
+      if (isCall(envelope)) return await this.#calls.routeOf(envelope.topic, nowMs);
+      const place = await this.#topology.placeOf(envelope.topic, nowMs);
+      return place === null ? { kind: "unroutable" } : placeRoute(place);
     } catch (thrown) {
       const error = asError(thrown);
       this.#trouble(error);
@@ -165,6 +172,7 @@ export class Publisher {
   #trouble(error: Error): void {
     notify(this.#options.onEvent, { type: "kafka.publish-failed", level: "warn", error });
     this.#topology.distrust();
+    this.#calls.distrust();
     this.#onTrouble(error);
   }
 }
@@ -178,6 +186,12 @@ function refusal({ place }: Sendable, kind: "refused" | "too-large", cause: unkn
       cause,
     },
   );
+}
+
+/** A call that no outbox has recorded could be anybody's. */
+function notRecorded({ id }: Envelope): Route {
+  const text = `Message ${id} is a call that comes from no outbox: only relays repeat calls.`;
+  return { kind: "rejected", error: new WaybillError("CALL_UNSUPPORTED", text), retryable: false };
 }
 
 async function within(clock: Clock, timeoutMs: number, work: Promise<void>): Promise<void> {

@@ -13,6 +13,11 @@ const NAMES = [
   "unclean.leader.election.enable",
 ];
 
+/** What servers take when they do not say: Kafka's default. */
+const BATCH_BYTES_DEFAULT = 1_048_588;
+/** The part of a batch that is not records. */
+const BATCH_OVERHEAD_BYTES = 128;
+
 /** Nothing when this user may not read them: whoever may write to a topic may not always do that. */
 export async function readTopicSettings(admin: Admin, kafkaTopic: string): Promise<TopicSettings> {
   const type = kafkajs.ConfigResourceTypes.TOPIC;
@@ -27,6 +32,11 @@ export async function readTopicSettings(admin: Admin, kafkaTopic: string): Promi
     if (protocolErrorOf(error) === null) throw error;
     return {};
   }
+}
+
+/** Most bytes that the records of one batch may have. */
+export function batchBytesMaxOf(settings: TopicSettings): number {
+  return Number(settings["max.message.bytes"] ?? BATCH_BYTES_DEFAULT) - BATCH_OVERHEAD_BYTES;
 }
 
 /** @throws WaybillError `TOPOLOGY_MISMATCH` when confirmed messages could be lost, with what to change */

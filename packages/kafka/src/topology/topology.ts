@@ -6,7 +6,7 @@ import { isNotYet, patiently } from "../kafkajs/patiently.ts";
 import type { ResolvedKafkaBrokerOptions } from "../options/kafka-broker-options.ts";
 import { changeGroupOffsets, groupOffsets, type GroupOffset } from "./group-offsets.ts";
 import { noteText } from "./offset-note.ts";
-import { checkTopicSettings, readTopicSettings } from "./topic-settings.ts";
+import { batchBytesMaxOf, checkTopicSettings, readTopicSettings } from "./topic-settings.ts";
 import { partitionsChanged, topicMissing } from "./topology-mismatch.ts";
 
 /** Where the messages of a topic go. */
@@ -31,10 +31,6 @@ const TRUST_MS = 15_000;
 const REPLICAS_WANTED = 3;
 /** For headers, and for batches of more than one large message. */
 const HEADROOM_BYTES = 1024 * 1024;
-/** What servers take when they do not say: Kafka's default. */
-const BATCH_BYTES_DEFAULT = 1_048_588;
-/** The part of a batch that is not records. */
-const BATCH_OVERHEAD_BYTES = 128;
 /** Groups in which the epochs of sources are kept: they read nothing. */
 export const FENCE_GROUPS = "waybill.fence/";
 /** The topic that those groups have their offsets on. Nothing is ever written to it. */
@@ -181,9 +177,7 @@ export class Topology {
       if (known !== undefined) return { ...known.place, partitions: partitions.length };
       const settings = await readTopicSettings(this.#admin(), kafkaTopic);
       checkTopicSettings(kafkaTopic, first.replicas.length, settings);
-      const batchBytesMax =
-        Number(settings["max.message.bytes"] ?? BATCH_BYTES_DEFAULT) - BATCH_OVERHEAD_BYTES;
-      return { kafkaTopic, partitions: partitions.length, batchBytesMax };
+      return { kafkaTopic, partitions: partitions.length, batchBytesMax: batchBytesMaxOf(settings) };
     } catch (error) {
       if (protocolErrorOf(error) === "UNKNOWN_TOPIC_OR_PARTITION") return null;
       throw error;
