@@ -1,4 +1,6 @@
 // npm run demo: see --help.
+import { BROKER_NAMES } from "./broker/broker-kinds.ts";
+import { BrokerMissing } from "./broker/demo-broker.ts";
 import { HELP, parseFlags, type DemoOptions } from "./flags.ts";
 import { isGood, report } from "./report.ts";
 import { runDemo } from "./run-demo.ts";
@@ -28,10 +30,9 @@ async function perform(options: DemoOptions): Promise<number> {
   const screen = new Screen();
   const interruption = interruptions(screen);
   try {
-    const { orders, kills } = options;
-    screen.print(
-      `Waybill demo: ${orders} orders, ${kills} ${kills === 1 ? "kill" : "kills"} of the worker\n`,
-    );
+    const { orders, kills, broker } = options;
+    const killed = `${kills} ${kills === 1 ? "kill" : "kills"} of a worker`;
+    screen.print(`Waybill demo: ${orders} orders, ${killed}, on ${BROKER_NAMES[broker]}\n`);
     const result = await runDemo(options, screen, interruption);
     screen.print(report(result));
     if (options.json) screen.print(JSON.stringify(result));
@@ -39,7 +40,7 @@ async function perform(options: DemoOptions): Promise<number> {
   } catch (error) {
     screen.endProgress();
     if (interruption.aborted) return EXIT.interrupted;
-    console.error(error);
+    console.error(error instanceof BrokerMissing ? error.message : error);
     return EXIT.bad;
   }
 }

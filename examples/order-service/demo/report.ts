@@ -1,3 +1,4 @@
+import { BROKER_NAMES } from "./broker/broker-kinds.ts";
 import type { DemoResult } from "./result.ts";
 
 /** Findings of one run that are printed; the rest is counted. */
@@ -58,13 +59,18 @@ function findingLines({ findings, settled }: DemoResult): string[] {
 }
 
 function verdict(result: DemoResult): string {
-  const { kills, seconds, findings } = result;
-  const killed = kills === 1 ? "1 kill" : `${kills} kills`;
+  const { broker, seconds, findings } = result;
+  const run = `${killsOf(result)}, on ${BROKER_NAMES[broker]}, in ${seconds} s`;
   if (isGood(result)) {
-    return `  GOOD: every committed order happened exactly once and in order, through ${killed}, in ${seconds} s.`;
+    return `  GOOD: every committed order happened exactly once and in order, through ${run}.`;
   }
   const found = findings.length === 1 ? "1 finding" : `${findings.length} findings`;
-  return `  BAD: ${found}, after ${killed}, in ${seconds} s.`;
+  return `  BAD: ${found}, after ${run}.`;
+}
+
+function killsOf({ kills, brokerKills }: DemoResult): string {
+  const ofWorkers = `${kills} ${kills === 1 ? "kill" : "kills"}`;
+  return brokerKills === 0 ? ofWorkers : `${ofWorkers} of workers and ${brokerKills} of the broker's server`;
 }
 
 /** Whether everything that was committed happened, once, in order, and nothing else did. */

@@ -5,17 +5,21 @@ import { openDatabase } from "../src/open-database.ts";
 import { audit } from "./audit/audit.ts";
 import type { Answers } from "./audit/facts.ts";
 import { readFacts } from "./audit/read-facts.ts";
+import type { DemoBroker } from "./broker/demo-broker.ts";
+import { openDemoBroker } from "./broker/open-demo-broker.ts";
 import type { DemoOptions } from "./flags.ts";
-import { KillSchedule } from "./kill-schedule.ts";
-import { killWorkers } from "./kill-workers.ts";
+import { KillSchedule } from "./kills/kill-schedule.ts";
+import { runKills, type KillTimes } from "./kills/run-kills.ts";
+import { victimsOf } from "./kills/victims.ts";
 import { placeOrders } from "./place-orders.ts";
 import { planOrders, type Plan } from "./plan-orders.ts";
 import { prepareShop } from "./prepare-shop.ts";
 import { resultOf, type DemoResult } from "./result.ts";
 import type { Screen } from "./screen.ts";
-import { startServer, WorkerProcess, type ServerProcess } from "./service-processes.ts";
+import { startServer, type ServerProcess } from "./server-process.ts";
 import { settle } from "./settle.ts";
 import { unlessAborted } from "./until.ts";
+import { Workers } from "./workers.ts";
 
 const CLIENTS = 8;
 /** A client's pause between two orders, shorter when there are many. */
@@ -29,7 +33,9 @@ interface Stage {
   readonly plan: Plan;
   readonly knex: Knex;
   readonly server: ServerProcess;
-  readonly worker: WorkerProcess;
+  readonly broker: DemoBroker;
+  readonly brokerDataDir: string;
+  readonly workers: Workers;
   readonly screen: Screen;
   readonly signal: AbortSignal;
 }
@@ -45,6 +51,9 @@ export async function runDemo(
   const signal = AbortSignal.any([interruption, crash.signal]);
   const plan = planOrders(options.orders);
   await using folder = temporaryFolder("waybill-demo");
+  const brokerDataDir = join(folder.path, "broker");
+  await using broker = await openDemoBroker(options.broker, brokerDataDir);
+  signal.throwIfAborted();
   await using postgres = await startPostgres();
   signal.throwIfAborted();
   await using database = await createDatabase(postgres);
@@ -52,20 +61,30 @@ export async function runDemo(
   screen.say(
     `PostgreSQL is up${postgres.embedded === undefined ? " (DATABASE_URL)" : ", with data of its own"}`,
   );
+  screen.say(broker.where);
   await unlessAborted(signal, prepareShop(pool.knex, plan));
   screen.say(`tables migrated; ${plan.customers.length} customers, ${plan.stock.length} articles`);
 
-  await using worker = new WorkerProcess(database.url, join(folder.path, "broker"), onCrash);
+  await using workers = new Workers({
+    databaseUrl: database.url,
+    brokerEnv: broker.env,
+    count: broker.workers,
+    onCrash,
+  });
   await using server = await startServer(database.url, onCrash);
-  await unlessAborted(signal, worker.leads());
-  screen.say(`HTTP service and worker are up, as processes of their own`);
-  return await perform({ options, plan, knex: pool.knex, server, worker, screen, signal });
+  await unlessAborted(signal, workers.ready());
+  await workers.leads(signal);
+  screen.say(
+    `HTTP service and ${workers.count === 1 ? "worker" : `${workers.count} workers`} are up, as processes of their own`,
+  );
+  const { knex } = pool;
+  return await perform({ options, plan, knex, server, broker, brokerDataDir, workers, screen, signal });
 }
 
 /** The play itself: orders, kills, silence, audit. */
 async function perform(stage: Stage): Promise<DemoResult> {
-  const { knex, server, worker, screen, signal } = stage;
-  const [answers, takeoversMs] = await placeWhileKilling(stage);
+  const { options, knex, server, workers, screen, signal } = stage;
+  const [answers, killTimes] = await placeWhileKilling(stage);
   screen.say(`${answers.placed.length} orders placed, ${answers.rolledBack.length} rolled back`);
 
   let unsettledMax = 0;
@@ -79,26 +98,29 @@ async function perform(stage: Stage): Promise<DemoResult> {
   });
   screen.endProgress();
   screen.say(settled ? "all messages have settled" : "not everything settled in time");
-  await unlessAborted(signal, Promise.all([server.stop(), worker.stop()]));
+  await unlessAborted(signal, Promise.all([server.stop(), workers.stop()]));
   const facts = await readFacts(knex, answers);
-  screen.say("HTTP service and worker stopped; the audit reads the database");
+  screen.say("HTTP service and workers stopped; the audit reads the database");
   return resultOf({
+    broker: options.broker,
     facts,
     findings: audit(facts),
-    events: worker.events(),
+    events: workers.events(),
+    published: workers.published(),
     settled,
-    takeoversMs,
+    ...killTimes,
     seconds: screen.seconds,
   });
 }
 
-/** Clients place orders, and the worker is killed meanwhile. The first failure of either ends both. */
-async function placeWhileKilling(stage: Stage): Promise<[Answers, readonly number[]]> {
-  const { options, plan, server, screen } = stage;
+/** Clients place orders, and workers and the broker's server are killed meanwhile. The first failure of either ends both. */
+async function placeWhileKilling(stage: Stage): Promise<[Answers, KillTimes]> {
+  const { options, broker, plan, server, screen } = stage;
   const total = plan.orders.length;
   const failed = new AbortController();
   const signal = AbortSignal.any([stage.signal, failed.signal]);
-  const schedule = new KillSchedule(total, options.kills);
+  const victims = victimsOf(options, broker);
+  const schedule = new KillSchedule(total, victims.length);
   let answered = 0;
   const placing = placeOrders({
     address: server.address,
@@ -112,13 +134,7 @@ async function placeWhileKilling(stage: Stage): Promise<[Answers, readonly numbe
     },
     signal,
   });
-  const killing = killWorkers({
-    ...stage,
-    schedule,
-    answered: () => answered,
-    sabotage: options.sabotage,
-    signal,
-  });
+  const killing = runKills(victims, schedule, { ...stage, answered: () => answered, signal });
   try {
     return await Promise.all([placing, killing]);
   } finally {

@@ -34,9 +34,9 @@ export interface SettleOptions {
 export async function settle(knex: Knex, options: SettleOptions): Promise<boolean> {
   const { deadlineMs, signal, onProgress } = options;
   const settled = async (): Promise<boolean> => {
-    const { underWay, parked } = await countUnsettled(knex);
-    onProgress(underWay + parked);
-    return underWay + parked === 0;
+    const unsettled = await countUnsettled(knex);
+    onProgress(unsettled);
+    return unsettled === 0;
   };
   try {
     await until(signal, settled, { deadlineMs, intervalMs: 100, describe: "all messages to settle" });
@@ -48,7 +48,9 @@ export async function settle(knex: Knex, options: SettleOptions): Promise<boolea
   }
 }
 
-async function countUnsettled(knex: Knex): Promise<Unsettled> {
+/** Messages whose effects are still to come. */
+export async function countUnsettled(knex: Knex): Promise<number> {
   const { rows } = await knex.raw<{ rows: [Unsettled] }>(COUNT_UNSETTLED, [JSON.stringify(HANDLED_BY)]);
-  return rows[0];
+  const { underWay, parked } = rows[0];
+  return underWay + parked;
 }

@@ -1,9 +1,9 @@
 // The worker process: publishes what the HTTP process committed, carries it to the groups, and runs them.
-import { nativeBroker } from "@waybill/broker";
 import { createWaybill, describeEvent, type EventListener } from "@waybill/core";
 import { postgresStorage } from "@waybill/postgres";
-import { readConfig } from "./config.ts";
+import { readBrokerConfig, readConfig } from "./config.ts";
 import { registerInventory } from "./inventory/inventory-group.ts";
+import { openBroker } from "./open-broker.ts";
 import { openDatabase } from "./open-database.ts";
 import { registerOrders } from "./orders/orders-group.ts";
 import { registerPayment } from "./payment/payment-group.ts";
@@ -23,7 +23,7 @@ const log: EventListener = (event) => {
 const waybill = createWaybill({
   source: SOURCE,
   storage: postgresStorage({ knex }),
-  broker: nativeBroker({ dataDir: config.brokerDataDir }),
+  broker: openBroker(readBrokerConfig()),
   relay: { leaseMs: config.relayLeaseMs },
   onEvent: log,
 });

@@ -2,15 +2,10 @@ import { requirePart, startPostgres, waitFor } from "@waybill/services";
 import { Client } from "pg";
 import { describe, expect, test } from "vitest";
 import { SABOTAGES, type Sabotage } from "../demo/flags.ts";
-import { startDemo, type DemoProcess } from "./start-demo.ts";
+import { expectNothingLeft, startDemo } from "./start-demo.ts";
 
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;
-
-function expectNothingLeft(demo: DemoProcess): void {
-  expect(demo.processes()).toEqual([]);
-  expect(demo.files()).toEqual([]);
-}
 
 test("through two kills of the worker nothing is lost, invented, doubled or overtaken", async () => {
   const demo = startDemo(["--orders", "90", "--json"]);

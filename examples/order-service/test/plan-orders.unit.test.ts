@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { orderBody } from "../src/http/order-body.ts";
-import { KillSchedule } from "../demo/kill-schedule.ts";
+import { KillSchedule } from "../demo/kills/kill-schedule.ts";
 import { CREDIT_LIMIT_CENTS, planOrders } from "../demo/plan-orders.ts";
 
 test("the same number gives the same plan", () => {
@@ -32,7 +32,7 @@ test("each part of the orders is followed by a kill, and its second half waits f
   const second = schedule.mayPlace(45).then(() => (placed = true));
   await schedule.mayPlace(0);
   expect(placed).toBe(false);
-  schedule.tookOver(0);
+  schedule.recovered(0);
   await second;
   await schedule.mayPlace(74);
 });

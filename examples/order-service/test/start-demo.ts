@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { chmodSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 
 const MAIN = fileURLToPath(new URL("../demo/main.ts", import.meta.url));
 const MARK = "WAYBILL_DEMO_TEST";
@@ -14,6 +14,8 @@ const DEADLINE_MS = 120_000;
 export interface StartDemoOptions {
   /** Default: without, so that the demo brings its own PostgreSQL. */
   readonly databaseUrl?: string;
+  /** Variables that tell where brokers are. Default: none, so that the demo brings its own. */
+  readonly brokerEnv?: Readonly<Record<string, string>>;
   /** Run as this user and group. Only root can. */
   readonly uid?: number;
   /** Make it the head of a process group and send signals to all of that, as a terminal does. Default false. */
@@ -35,15 +37,29 @@ export interface DemoProcess {
   readonly files: () => readonly string[];
 }
 
+/** That it has cleaned up behind itself. */
+export function expectNothingLeft(demo: DemoProcess): void {
+  expect(demo.processes()).toEqual([]);
+  expect(demo.files()).toEqual([]);
+}
+
 /** Runs the demo with a temporary folder of its own, which only it and its children write to. */
 export function startDemo(args: readonly string[], options: StartDemoOptions = {}): DemoProcess {
-  const { databaseUrl = "", uid, group = false } = options;
+  const { databaseUrl = "", brokerEnv = {}, uid, group = false } = options;
   const mark = randomUUID();
   const folder = mkdtempSync("/tmp/waybill-demo-test-");
   chmodSync(folder, 0o755); // PostgreSQL may run as another user.
   if (uid !== undefined) chownSync(folder, uid, uid);
   const child = spawn(process.execPath, ["--conditions=waybill-source", MAIN, ...args], {
-    env: { ...process.env, DATABASE_URL: databaseUrl, TMPDIR: folder, [MARK]: mark },
+    env: {
+      ...process.env,
+      DATABASE_URL: databaseUrl,
+      RABBITMQ_URL: "",
+      KAFKA_BROKERS: "",
+      ...brokerEnv,
+      TMPDIR: folder,
+      [MARK]: mark,
+    },
     stdio: ["ignore", "pipe", "pipe"],
     detached: group,
     ...(uid === undefined ? {} : { uid, gid: uid }),

@@ -1,0 +1,29 @@
+import { nativeBroker } from "@waybill/broker";
+import type { Broker } from "@waybill/core";
+import { kafkaBroker } from "@waybill/kafka";
+import { rabbitmqBroker } from "@waybill/rabbitmq";
+import type { BrokerConfig } from "./config.ts";
+
+/** The broker is one line of the service, and the only one that changes when one machine is not enough any more. */
+export function openBroker(config: BrokerConfig): Broker {
+  switch (config.kind) {
+    case "native":
+      return nativeBroker({ dataDir: config.dataDir });
+    case "rabbitmq":
+      return rabbitmqBroker({
+        url: config.url,
+        exchange: `${config.prefix}messages`,
+        queuePrefix: config.prefix,
+      });
+    case "kafka":
+      return kafkaBroker({
+        brokers: config.brokers,
+        topicPrefix: config.prefix,
+        groupPrefix: config.prefix,
+        transactionalIdPrefix: config.prefix,
+        sessionTimeoutMs: config.sessionTimeoutMs,
+      });
+    default:
+      return config satisfies never;
+  }
+}
