@@ -2,7 +2,14 @@ import { randomUUID } from "node:crypto";
 import type { ChannelModel, ConfirmChannel, ConsumeMessage, Options } from "amqplib";
 import { connect } from "amqplib";
 import { expect, onTestFinished, test } from "vitest";
-import { createWaybill, memoryStorage, type MemoryTransaction, type Waybill } from "@waybill/core";
+import { z } from "zod";
+import {
+  createWaybill,
+  defineTopic,
+  memoryStorage,
+  type MemoryTransaction,
+  type Waybill,
+} from "@waybill/core";
 import { outboxed, rabbitmqBroker, type OutboxedOptions } from "@waybill/rabbitmq";
 import { waitFor } from "@waybill/services";
 import { testRabbitmq } from "@waybill/services/vitest";
@@ -184,6 +191,29 @@ test("callbacks and waitForConfirms wait until it is recorded in the transaction
     throw error;
   });
   await expect(unrecorded).rejects.toThrow("no room");
+});
+
+test("a Waybill consumer takes such a message for one of the topic that its routing key names, once", async () => {
+  const { waybill, channel, exchange } = await openBed({ key: () => "k" });
+  const handled: unknown[] = [];
+  const Placed = defineTopic("order.placed", { version: 1, schema: z.object({ no: z.number() }) });
+  const consumers = createWaybill({
+    source: `${exchange}-mail`,
+    storage: memoryStorage({ source: `${exchange}-mail` }),
+    broker: rabbitmqBroker({ url: server.url, exchange, queuePrefix: `${exchange}.` }),
+  });
+  onTestFinished(() => consumers.stop({ deadlineMs: 1_000 }));
+  consumers.consumer("mail").on(Placed, ({ no }, { message }) => void handled.push([no, message.key]));
+  await consumers.start();
+  await waybill.runInTransaction(() => {
+    for (const no of [1, 2, 3]) channel.publish(exchange, "order.placed", Buffer.from(`{"no":${no}}`));
+  });
+  await come(handled, 3);
+  expect(handled).toEqual([
+    [1, "k"],
+    [2, "k"],
+    [3, "k"],
+  ]);
 });
 
 test("outside of a transaction they throw, and so does waitForConfirms", async () => {
