@@ -1,11 +1,16 @@
 export { whyNoHaproxy } from "./haproxy/haproxy-binary.ts";
 export { startHaproxy } from "./haproxy/start-haproxy.ts";
-export type { Haproxy, StartHaproxyOptions } from "./haproxy/start-haproxy.ts";
+export type { Haproxy, HaproxyConfiguration, StartHaproxyOptions } from "./haproxy/start-haproxy.ts";
 export { whyNoKafka } from "./kafka/kafka-binary.ts";
 export { startKafka } from "./kafka/start-kafka.ts";
 export type { KafkaServer } from "./kafka/start-kafka.ts";
 export { startKafkaCluster } from "./kafka/start-kafka-cluster.ts";
-export type { KafkaCluster, KafkaClusterNode } from "./kafka/start-kafka-cluster.ts";
+export type {
+  KafkaCluster,
+  KafkaClusterNode,
+  KafkaPlace,
+  StartKafkaClusterOptions,
+} from "./kafka/start-kafka-cluster.ts";
 export { whyNoPgBouncer } from "./pgbouncer/pgbouncer-binary.ts";
 export { startPgBouncer } from "./pgbouncer/start-pgbouncer.ts";
 export type { PgBouncer, StartPgBouncerOptions } from "./pgbouncer/start-pgbouncer.ts";
@@ -28,8 +33,18 @@ export type { WaitForOptions } from "./process/wait-for.ts";
 export type { NodeControl } from "./process/server-node.ts";
 export { whyNoRabbitmq } from "./rabbitmq/rabbitmq-binary.ts";
 export { startRabbitmq } from "./rabbitmq/start-rabbitmq.ts";
-export type { RabbitmqServer } from "./rabbitmq/start-rabbitmq.ts";
+export type { RabbitmqServer, StartRabbitmqOptions } from "./rabbitmq/start-rabbitmq.ts";
 export { startRabbitmqCluster } from "./rabbitmq/start-rabbitmq-cluster.ts";
-export type { RabbitmqCluster, RabbitmqClusterNode } from "./rabbitmq/start-rabbitmq-cluster.ts";
+export type {
+  RabbitmqCluster,
+  RabbitmqClusterNode,
+  StartRabbitmqClusterOptions,
+} from "./rabbitmq/start-rabbitmq-cluster.ts";
+export { startRabbitmqPair } from "./rabbitmq/start-rabbitmq-pair.ts";
+export type {
+  RabbitmqMachine,
+  RabbitmqPair,
+  StartRabbitmqPairOptions,
+} from "./rabbitmq/start-rabbitmq-pair.ts";
 export { requirePart } from "./require-part.ts";
 export { seededRandom } from "./seeded-random.ts";

@@ -11,6 +11,8 @@ export interface HaproxySpec {
   readonly backends: readonly number[];
   /** What a backend has to do to count as alive: take a connection, or greet as AMQP. */
   readonly check: "tcp" | "amqp";
+  /** Text of the whole `haproxy.cfg`, which has to listen on the port. Default: one made of the above. */
+  readonly configuration?: string;
 }
 
 /** A client of AMQP 0-9-1 says its protocol, and the server answers with a method frame. */
@@ -25,7 +27,7 @@ export function haproxyNode(spec: HaproxySpec): ServerNode {
   const { folder, port } = spec;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, "haproxy.cfg");
-  writeFileSync(file, configuration(spec));
+  writeFileSync(file, spec.configuration ?? configuration(spec));
   return new ServerNode({
     name: "HAProxy",
     folder,

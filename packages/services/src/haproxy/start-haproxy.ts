@@ -9,7 +9,14 @@ export interface StartHaproxyOptions {
   readonly backends: readonly number[];
   /** When a backend counts as alive: when it takes a connection, or greets as AMQP. Default "tcp". */
   readonly check?: HaproxySpec["check"];
+  /** Makes the text of another `haproxy.cfg`, which listens on `port` of 127.0.0.1. */
+  readonly configuration?: HaproxyConfiguration;
 }
+
+export type HaproxyConfiguration = (ports: {
+  readonly port: number;
+  readonly backends: readonly number[];
+}) => string;
 
 export interface Haproxy extends NodeControl, AsyncDisposable {
   /** On the loopback interface. */
@@ -29,7 +36,8 @@ export function startHaproxy(options: StartHaproxyOptions): Promise<Haproxy> {
   return startKept("waybill-haproxy", whyNoHaproxy(), async (kept) => {
     const [port = 0] = await servicePorts(1);
     const { backends, check = "tcp" } = options;
-    const node = haproxyNode({ folder: kept.path, port, backends, check });
+    const text = options.configuration && { configuration: options.configuration({ port, backends }) };
+    const node = haproxyNode({ folder: kept.path, port, backends, check, ...text });
     await node.start();
     return {
       port,

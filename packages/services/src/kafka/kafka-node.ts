@@ -19,12 +19,17 @@ const logOptions = [
   "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.utils.AppInfoParser=warn",
 ];
 
+/** Where a broker keeps its data. */
+export function kafkaData({ folder }: Pick<KafkaNodeSpec, "folder">): string {
+  return join(folder, "data");
+}
+
 /** A Kafka broker that is a controller too. Its data folder is formatted at its first start. */
 export function kafkaNode(spec: KafkaNodeSpec): ServerNode {
   mkdirSync(spec.folder, { recursive: true, mode: 0o700 });
   const properties = join(spec.folder, "server.properties");
-  const data = join(spec.folder, "data");
-  writeFileSync(properties, kafkaProperties(spec, data));
+  const data = kafkaData(spec);
+  writeFileSync(properties, spec.properties ?? kafkaProperties(spec, data));
   const java = [...jvmOptions, ...logOptions, "-cp", join(spec.jars, "*")];
   return new ServerNode({
     name: `Kafka broker ${spec.id}`,

@@ -12,6 +12,8 @@ export interface KafkaNodeSpec {
   readonly voters: readonly { readonly id: number; readonly port: number }[];
   /** Folder with Kafka's jars. */
   readonly jars: string;
+  /** Text of its `server.properties`. Default: one made of the above. */
+  readonly properties?: string;
 }
 
 export const clusterSize = 3;
@@ -24,7 +26,8 @@ export function brokerOf({ port }: KafkaNodeSpec): string {
 export async function kafkaSpecs(folder: string, jars: string, count: number): Promise<KafkaNodeSpec[]> {
   const ports = await servicePorts(2 * count);
   const nextPort = (): number => ports.pop() ?? 0;
-  const clusterId = randomBytes(16).toString("base64url");
+  // The first of its 22 characters is no dash: Kafka's tool would take the id for an option.
+  const clusterId = `W${randomBytes(16).toString("base64url").slice(1)}`;
   const voters = Array.from({ length: count }, (_, index) => ({ id: index + 1, port: nextPort() }));
   return voters.map(({ id }) => ({
     id,

@@ -2,7 +2,7 @@ import { controlOf, type NodeControl, type ServerNode } from "../process/server-
 import { startKept } from "../process/start-kept.ts";
 import { whyNoKafka } from "./kafka-binary.ts";
 import { kafkaJars, kafkaVersion } from "./kafka-jars.ts";
-import { kafkaNode } from "./kafka-node.ts";
+import { kafkaData, kafkaNode } from "./kafka-node.ts";
 import { brokerOf, clusterSize, kafkaSpecs, type KafkaNodeSpec } from "./kafka-specs.ts";
 
 export interface KafkaClusterNode extends NodeControl {
@@ -10,6 +10,17 @@ export interface KafkaClusterNode extends NodeControl {
   readonly broker: string;
   readonly id: number;
   readonly pids: readonly number[];
+}
+
+export interface StartKafkaClusterOptions {
+  /** Makes the text of another `server.properties` for each broker. */
+  readonly properties?: (broker: KafkaPlace) => string;
+}
+
+/** What a broker must be told to run here. */
+export interface KafkaPlace extends Pick<KafkaNodeSpec, "id" | "port" | "voters"> {
+  /** For `log.dirs`. */
+  readonly data: string;
 }
 
 export interface KafkaCluster extends AsyncDisposable {
@@ -28,9 +39,13 @@ export interface KafkaCluster extends AsyncDisposable {
  * Three real Kafka brokers in one cluster, each a controller too: three replicas, of which two have to have what is
  * acknowledged. Gone as `startKafka` says.
  */
-export function startKafkaCluster(): Promise<KafkaCluster> {
+export function startKafkaCluster(options: StartKafkaClusterOptions = {}): Promise<KafkaCluster> {
   return startKept("waybill-kafka-cluster", whyNoKafka({ own: true }), async (kept) => {
-    const specs = await kafkaSpecs(kept.path, await kafkaJars(), clusterSize);
+    const places = await kafkaSpecs(kept.path, await kafkaJars(), clusterSize);
+    const specs = places.map((spec) => {
+      const properties = options.properties?.({ ...spec, data: kafkaData(spec) });
+      return properties === undefined ? spec : { ...spec, properties };
+    });
     const nodes = specs.map((spec) => clusterNode(spec, kafkaNode(spec)));
     const all = async (act: (node: NodeControl) => Promise<void>): Promise<void> => {
       await Promise.all(nodes.map(act));

@@ -23,12 +23,11 @@ export function rabbitmqNode(spec: RabbitmqNodeSpec): ServerNode {
   const { folder } = spec;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   writeFileSync(join(folder, "rabbitmq.conf"), configuration(spec));
-  writeFileSync(join(folder, "enabled_plugins"), "[rabbitmq_management].\n");
+  writeFileSync(join(folder, "enabled_plugins"), spec.enabledPlugins ?? "[rabbitmq_management].\n");
   return new ServerNode({
     name: `RabbitMQ ${spec.nodename}`,
     folder,
-    command: rabbitmqServer,
-    args: [],
+    ...startOf(spec),
     env: {
       HOME: spec.home,
       ERL_EPMD_PORT: String(spec.epmdPort),
@@ -38,7 +37,7 @@ export function rabbitmqNode(spec: RabbitmqNodeSpec): ServerNode {
       RABBITMQ_NODE_IP_ADDRESS: "127.0.0.1",
       RABBITMQ_NODE_PORT: String(spec.port),
       RABBITMQ_DIST_PORT: String(spec.distributionPort),
-      RABBITMQ_MNESIA_BASE: join(folder, "data"),
+      RABBITMQ_MNESIA_BASE: spec.disk ?? join(folder, "data"),
       RABBITMQ_LOG_BASE: join(folder, "log"),
       RABBITMQ_LOGS: "-", // To its output.
       RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, "enabled_plugins"),
@@ -49,6 +48,13 @@ export function rabbitmqNode(spec: RabbitmqNodeSpec): ServerNode {
     isReady: () => servesInCluster(spec),
     readyDeadlineMs: 120_000,
   });
+}
+
+/** The lock on a disk lasts until the last process of the node is gone, however it ended. */
+function startOf({ disk }: RabbitmqNodeSpec): { command: string; args: string[] } {
+  if (disk === undefined) return { command: rabbitmqServer, args: [] };
+  mkdirSync(disk, { recursive: true, mode: 0o700 });
+  return { command: "flock", args: ["--exclusive", join(disk, "lock"), rabbitmqServer] };
 }
 
 export function amqpUrlOf(port: number): string {
@@ -68,20 +74,27 @@ async function servesInCluster(spec: RabbitmqNodeSpec): Promise<boolean> {
 }
 
 function configuration(spec: RabbitmqNodeSpec): string {
+  const management = [
+    ["management.tcp.ip", "127.0.0.1"],
+    ["management.tcp.port", String(spec.managementPort)],
+  ];
+  return `${spec.configuration ?? textOf(clusterLines(spec))}\n${textOf(management)}`;
+}
+
+function clusterLines(spec: RabbitmqNodeSpec): string[][] {
+  if (spec.members.length < 2) return [];
   const members = spec.members.map((name, index) => [
     `cluster_formation.classic_config.nodes.${index + 1}`,
     name,
   ]);
-  const clustered = [
+  return [
     ["cluster_formation.peer_discovery_backend", "classic_config"],
     ...members,
     ["cluster_partition_handling", "pause_minority"],
     ["net_ticktime", "10"],
   ];
-  const lines = [
-    ["management.tcp.ip", "127.0.0.1"],
-    ["management.tcp.port", String(spec.managementPort)],
-    ...(spec.members.length > 1 ? clustered : []),
-  ];
+}
+
+function textOf(lines: readonly string[][]): string {
   return lines.map(([name, value]) => `${name} = ${value}\n`).join("");
 }

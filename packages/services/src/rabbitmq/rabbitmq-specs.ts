@@ -15,6 +15,12 @@ export interface RabbitmqNodeSpec {
   readonly distributionPort: number;
   /** The node names of the cluster, this one among them. */
   readonly members: readonly string[];
+  /** Text of its `rabbitmq.conf`, to which the port of the HTTP API is added. Default: how its members find each other. */
+  readonly configuration?: string;
+  /** Text of its `enabled_plugins`; the management plugin must be among them. Default: that alone. */
+  readonly enabledPlugins?: string;
+  /** Folder with the data that another machine can take over. The node waits until it alone has it. */
+  readonly disk?: string;
 }
 
 export const clusterMembers = ["waybill1@localhost", "waybill2@localhost", "waybill3@localhost"];

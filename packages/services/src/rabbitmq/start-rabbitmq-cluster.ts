@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { whyNoHaproxy } from "../haproxy/haproxy-binary.ts";
 import { haproxyNode } from "../haproxy/haproxy-node.ts";
+import type { HaproxyConfiguration } from "../haproxy/start-haproxy.ts";
 import { controlOf, type NodeControl, type ServerNode } from "../process/server-node.ts";
 import { servicePorts } from "../process/service-ports.ts";
 import { startKept } from "../process/start-kept.ts";
@@ -16,6 +17,13 @@ export interface RabbitmqClusterNode extends NodeControl {
   readonly managementUrl: string;
   readonly nodename: string;
   readonly pids: readonly number[];
+}
+
+export interface StartRabbitmqClusterOptions {
+  /** Makes the text of another `rabbitmq.conf` for the nodes with these names. */
+  readonly configuration?: (members: readonly string[]) => string;
+  /** Makes the text of another `haproxy.cfg`. */
+  readonly proxy?: HaproxyConfiguration;
 }
 
 export interface RabbitmqCluster extends AsyncDisposable {
@@ -39,10 +47,11 @@ export interface RabbitmqCluster extends AsyncDisposable {
  * Three real RabbitMQ nodes in one cluster, for quorum queues, with HAProxy before them. On a partition the smaller side
  * pauses. Gone as `startRabbitmq` says.
  */
-export function startRabbitmqCluster(): Promise<RabbitmqCluster> {
+export function startRabbitmqCluster(options: StartRabbitmqClusterOptions = {}): Promise<RabbitmqCluster> {
   const missing = whyNoRabbitmq({ own: true }) ?? whyNoHaproxy();
   return startKept("waybill-rabbitmq-cluster", missing, async (kept) => {
-    const specs = await rabbitmqSpecs(kept.path, clusterMembers);
+    const text = options.configuration && { configuration: options.configuration(clusterMembers) };
+    const specs = (await rabbitmqSpecs(kept.path, clusterMembers)).map((spec) => ({ ...spec, ...text }));
     const [proxyPort = 0] = await servicePorts(1);
     const backends = specs.map(({ port }) => port);
     const proxy = haproxyNode({
@@ -50,6 +59,7 @@ export function startRabbitmqCluster(): Promise<RabbitmqCluster> {
       port: proxyPort,
       backends,
       check: "amqp",
+      ...(options.proxy && { configuration: options.proxy({ port: proxyPort, backends }) }),
     });
     const group = rabbitmqGroup(specs);
     const start = async (): Promise<void> => {

@@ -6,6 +6,13 @@ import { rabbitmqGroup } from "./rabbitmq-group.ts";
 import { amqpUrlOf, managementUrlOf } from "./rabbitmq-node.ts";
 import { rabbitmqSpecs } from "./rabbitmq-specs.ts";
 
+export interface StartRabbitmqOptions {
+  /** Text of `rabbitmq.conf`. Ports are not its business. */
+  readonly configuration?: string;
+  /** Text of `enabled_plugins`, with the management plugin among them. */
+  readonly enabledPlugins?: string;
+}
+
 export interface RabbitmqServer extends NodeControl, AsyncDisposable {
   /** `amqp://guest:guest@127.0.0.1:PORT`: the default virtual host. */
   readonly url: string;
@@ -27,10 +34,11 @@ export interface RabbitmqServer extends NodeControl, AsyncDisposable {
  * A real RabbitMQ server of its own with the management plugin, on free loopback ports. The server and its data are gone
  * after it is disposed, after the end of this process, and also after its SIGKILL; it does not keep it alive.
  */
-export function startRabbitmq(): Promise<RabbitmqServer> {
+export function startRabbitmq(options: StartRabbitmqOptions = {}): Promise<RabbitmqServer> {
   return startKept("waybill-rabbitmq", whyNoRabbitmq({ own: true }), async (kept) => {
-    const [spec] = await rabbitmqSpecs(kept.path, ["waybill@localhost"]);
-    if (!spec) throw new Error("no node was made");
+    const [place] = await rabbitmqSpecs(kept.path, ["waybill@localhost"]);
+    if (!place) throw new Error("no node was made");
+    const spec = { ...place, ...options };
     const group = rabbitmqGroup([spec]);
     await group.start();
     const managementUrl = managementUrlOf(spec);
