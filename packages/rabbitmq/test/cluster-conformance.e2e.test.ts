@@ -1,0 +1,31 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll } from "vitest";
+import type { Broker } from "@waybill/core";
+import { describeBroker } from "@waybill/conformance";
+import { rabbitmqBroker } from "@waybill/rabbitmq";
+import { startRabbitmqCluster, type RabbitmqCluster } from "@waybill/services";
+
+interface ClusterBed {
+  readonly broker: Broker;
+  readonly exchange: string;
+  dispose(): PromiseLike<void>;
+}
+
+let cluster: RabbitmqCluster;
+beforeAll(async () => {
+  cluster = await startRabbitmqCluster();
+});
+afterAll(() => cluster[Symbol.asyncDispose]());
+
+describeBroker<ClusterBed>("rabbitmq, three nodes behind HAProxy", {
+  features: rabbitmqBroker({ url: "amqp://not-used-here" }).features,
+  async create() {
+    const exchange = `waybill-${randomUUID()}`;
+    const broker = rabbitmqBroker({ url: cluster.proxyUrl, exchange });
+    return { broker, exchange, dispose: () => broker[Symbol.asyncDispose]() };
+  },
+  async restart({ broker, exchange }) {
+    await broker[Symbol.asyncDispose]();
+    return rabbitmqBroker({ url: cluster.proxyUrl, exchange });
+  },
+});
