@@ -1,0 +1,60 @@
+import { rabbitmqBroker } from "@waybill/rabbitmq";
+import { requirePart, waitFor, whyNoRabbitmq } from "@waybill/services";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { deployFile } from "../src/cluster/deploy-file.ts";
+import { importDefinitions, messagesIn, publishBare } from "../src/cluster/management.ts";
+import { openSite, type Site } from "../src/cluster/open-site.ts";
+import { clusterBed } from "./cluster-bed.ts";
+
+const there = requirePart("rabbitmq", whyNoRabbitmq({ own: true }));
+
+describe.runIf(there)("a shovel between two brokers", () => {
+  const bed = clusterBed("rabbitmq-shovel");
+  let a: Site;
+  let b: Site;
+  beforeAll(async () => {
+    const configuration = deployFile("rabbitmq-shovel/rabbitmq.conf");
+    const enabledPlugins = deployFile("rabbitmq-shovel/enabled_plugins");
+    [a, b] = await Promise.all([openSite({ configuration, enabledPlugins }), openSite({ configuration })]);
+    await importDefinitions(b.server.managementUrl, deployFile("rabbitmq-shovel/site-b.json"));
+    const atA = deployFile("rabbitmq-shovel/site-a.json", { "shovel:secret@rabbit-b:5672": b.place });
+    await importDefinitions(a.server.managementUrl, atA);
+  });
+  afterAll(async () => {
+    await a[Symbol.asyncDispose]();
+    await b[Symbol.asyncDispose]();
+  });
+
+  test("the link is cut, each broker is killed: nothing is lost, repeated or overtaken", async () => {
+    const flow = await bed.openFlow(
+      rabbitmqBroker({ url: a.server.url }),
+      rabbitmqBroker({ url: b.server.url }),
+    );
+    const endSending = flow.keepSending();
+    b.line.cut();
+    await waitFor(async () => (await messagesIn(a.server.managementUrl, "to-site-b")) >= 100, {
+      deadlineMs: 30_000,
+      describe: "messages to wait at site A",
+    });
+    await bed.timed(flow, "the link was cut and is back", () => b.line.forwardTo(b.server.url));
+    await bed.timed(flow, "site B is killed and started again", async () => {
+      await b.server.kill();
+      await b.server.start();
+    });
+    await bed.timed(flow, "site A is killed and started again", async () => {
+      await a.server.kill();
+      await a.server.start();
+    });
+    await endSending();
+    await bed.expectFlawless(flow, 100);
+    expect(await messagesIn(b.server.managementUrl, "unrouted"), "taken by no group").toBe(0);
+  });
+
+  test("what no group at site B takes is kept there", async () => {
+    await publishBare(a.server.managementUrl, "nobody.knows");
+    await waitFor(async () => (await messagesIn(b.server.managementUrl, "unrouted")) === 1, {
+      deadlineMs: 30_000,
+      describe: "the message in the queue of what no group takes",
+    });
+  });
+});
