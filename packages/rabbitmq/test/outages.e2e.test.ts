@@ -61,7 +61,7 @@ test("a server that hangs: the publish is unknown at its deadline, and the next 
 });
 
 test("a server that hangs silently is noticed by its heartbeat, and consumers go on after it", async () => {
-  const { broker, group } = await openBed(server.url, { heartbeatMs: 1_000, connectTimeoutMs: 500 });
+  const { broker, group, events } = await openBed(server.url, { heartbeatMs: 1_000, connectTimeoutMs: 500 });
   await broker.declareGroup(group, [TOPIC]);
   const seen = await collect(broker, group, (_delivery, index) =>
     index === 0 ? stuck() : Promise.resolve({ kind: "ack" }),
@@ -71,7 +71,12 @@ test("a server that hangs silently is noticed by its heartbeat, and consumers go
   await waitFor(() => seen.deliveries.length === 1);
   server.pause();
   try {
-    await waitFor(async () => (await broker.health()).status === "down", { deadlineMs: 10_000 });
+    // Each connection finds out by itself.
+    await waitFor(
+      () => events.some((event) => event.type === "rabbitmq.disconnected" && event.role === "consuming"),
+      { deadlineMs: 10_000, describe: "the connection of the consumers to be given up" },
+    );
+    expect((await broker.health()).status).toBe("down");
   } finally {
     server.resume();
   }
