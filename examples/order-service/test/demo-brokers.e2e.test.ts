@@ -23,6 +23,17 @@ describe.each(["rabbitmq", "kafka"] as const)("on %s", (broker) => {
   );
 });
 
+test.runIf(requirePart("rabbitmq", missing.rabbitmq))(
+  "interrupted while the server is down it leaves nothing behind",
+  async () => {
+    const demo = startDemo([...ARGS, "--broker", "rabbitmq"]);
+    await demo.printed("RabbitMQ killed");
+    demo.kill("SIGINT");
+    expect(await demo.exited, demo.output()).toBe(130);
+    expectNothingLeft(demo);
+  },
+);
+
 describe("on a server that somebody else uses too, it is not killed and nothing is left on it", () => {
   test.runIf(requirePart("rabbitmq", missing.rabbitmq))("RABBITMQ_URL", async () => {
     const server = await startRabbitmq();

@@ -1,6 +1,6 @@
 import { BROKER_NAMES } from "../broker/broker-kinds.ts";
 import { countUnsettled } from "../settle.ts";
-import { unlessAborted, until } from "../until.ts";
+import { until } from "../until.ts";
 import type { KillScene } from "./kill-scene.ts";
 
 const FLOW_DEADLINE_MS = 60_000;
@@ -17,7 +17,8 @@ export async function killBroker(scene: KillScene): Promise<number> {
   await broker.server.kill();
   screen.say(`${name} killed (SIGKILL) at ${answered()} orders`);
   const before = workers.published();
-  await unlessAborted(signal, broker.server.start());
+  await broker.server.start(); // To its end, also when the demo is interrupted: half a start cannot be cleaned up.
+  signal.throwIfAborted();
   screen.say(`${name} is back after ${seconds(performance.now() - atMs)}`);
   const flows = async (): Promise<boolean> =>
     workers.published() > before || (await countUnsettled(knex)) === 0;

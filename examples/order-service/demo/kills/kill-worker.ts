@@ -1,7 +1,7 @@
 import type { Sabotage } from "../flags.ts";
 import type { Scene } from "../sabotage/saboteur.ts";
 import { SABOTEURS } from "../sabotage/saboteurs.ts";
-import { unlessAborted, until } from "../until.ts";
+import { until } from "../until.ts";
 import type { KillScene } from "./kill-scene.ts";
 
 const SABOTAGE_DEADLINE_MS = 30_000;
@@ -20,7 +20,6 @@ export async function killWorker(scene: KillScene, sabotage: Sabotage | null): P
   const tookMs = performance.now() - killed.atMs;
   const successor = workers.count === 1 ? "a new worker" : "the other worker";
   screen.say(`${successor} took over after ${(tookMs / 1_000).toFixed(1)} s; orders kept coming meanwhile`);
-  await unlessAborted(signal, workers.ready());
   return tookMs;
 }
 

@@ -1,4 +1,4 @@
-import { until } from "../until.ts";
+import { unlessAborted, until } from "../until.ts";
 import { killBroker } from "./kill-broker.ts";
 import type { KillScene } from "./kill-scene.ts";
 import type { KillSchedule } from "./kill-schedule.ts";
@@ -23,6 +23,7 @@ export async function runKills(
 ): Promise<KillTimes> {
   const takeoversMs: number[] = [];
   const outagesMs: number[] = [];
+  const allReady = (): Promise<void> => unlessAborted(scene.signal, scene.workers.ready());
   for (const [kill, victim] of victims.entries()) {
     const threshold = schedule.thresholds[kill] ?? 0;
     await until(scene.signal, () => scene.answered() >= threshold, {
@@ -30,9 +31,11 @@ export async function runKills(
       intervalMs: 5,
       describe: `order ${threshold}`,
     });
+    await allReady();
     if (victim === "broker") outagesMs.push(await killBroker(scene));
     else takeoversMs.push(await killWorker(scene, kill === 0 ? scene.options.sabotage : null));
     schedule.recovered(kill);
   }
+  await allReady();
   return { takeoversMs, outagesMs };
 }
