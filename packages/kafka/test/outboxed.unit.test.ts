@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import kafkajs, { type Message, type Producer } from "kafkajs";
 import * as fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
@@ -28,20 +29,25 @@ test("a call is read as it was written, whatever its bytes and texts", () => {
     fc.string({ unit: "binary" }),
     fc.uint8Array().map((bytes) => Buffer.from(bytes)),
   );
-  const call = fc.record({
-    key: fc.option(bytesOrText),
-    isTombstone: fc.boolean(),
-    headers: fc.array(fc.tuple(fc.string(), fc.oneof(bytesOrText, fc.array(bytesOrText, { maxLength: 3 }))), {
-      maxLength: 4,
-    }),
-    partition: fc.option(fc.nat()),
-    timestamp: fc.option(fc.nat().map(String)),
-  });
+  const call = fc.record(
+    {
+      key: fc.option(bytesOrText),
+      isTombstone: fc.boolean(),
+      headers: fc.array(
+        fc.tuple(fc.string(), fc.oneof(bytesOrText, fc.array(bytesOrText, { maxLength: 3 }))),
+        {
+          maxLength: 4,
+        },
+      ),
+      partition: fc.option(fc.nat()),
+      timestamp: fc.option(fc.nat().map(String)),
+    },
+    { noNullPrototype: true },
+  );
   fc.assert(
     fc.property(call, (one) => {
       const written = writeCall(one);
-      expect(written).not.toContain("\0");
-      expect(readCall(written)).toEqual(one);
+      return !written.includes("\0") && isDeepStrictEqual(readCall(written), one);
     }),
   );
   expect(() => readCall("amqplib {}")).toThrow("no call of kafkajs");

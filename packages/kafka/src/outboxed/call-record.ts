@@ -32,9 +32,14 @@ function headersOf(envelope: Envelope, call: KafkaCall): IHeaders {
   return headers;
 }
 
-/** A content type is the application's to say, and the key of a message is a record's key only where that is text. */
+/**
+ * The application's to say is the content type. Positions count within a topic and a source, either of which the
+ * application may name otherwise: groups know the message by its id. Its key is the record's only where that is text.
+ */
+const LEFT_OUT: ReadonlySet<string> = new Set([WIRE.contentType, WIRE.incarnation, WIRE.sequence]);
+
 function isSaid(name: string, { key, partition }: KafkaCall): boolean {
-  if (name === WIRE.contentType) return false;
+  if (LEFT_OUT.has(name)) return false;
   return name !== WIRE.key || (key !== null && partition === null && keyText(key) !== null);
 }
 
