@@ -56,7 +56,10 @@ describe.runIf(requirePart("rabbitmq", whyNoRabbitmq({ own: true })))("a service
     for (const name of ["before", "after"]) {
       const service = await start(name);
       expect(await post(service, { orderId: name, sku: "tea" })).toBe(201);
-      await waitFor(() => distinct(consumer).has(name), { describe: `the order of ${name}` });
+      await waitFor(() => distinct(consumer).has(name), {
+        deadlineMs: 30_000,
+        describe: `the order of ${name}`,
+      });
       await service[Symbol.asyncDispose]();
     }
     const [before, after] = got(consumer);
@@ -82,7 +85,10 @@ describe.runIf(requirePart("rabbitmq", whyNoRabbitmq({ own: true })))("a service
       } else {
         await server.kill();
         const whileDown = load.booked;
-        await waitFor(() => load.booked >= whileDown + 50, { describe: "orders without RabbitMQ" });
+        await waitFor(() => load.booked >= whileDown + 50, {
+          deadlineMs: 30_000,
+          describe: "orders without RabbitMQ",
+        });
         await server.start();
       }
     }
