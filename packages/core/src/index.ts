@@ -10,6 +10,7 @@ export { ERROR_CODES } from "./errors/error-codes.ts";
 export type { ErrorCode } from "./errors/error-codes.ts";
 export { RetryLater, Unprocessable } from "./errors/handler-errors.ts";
 export type * from "./ports/broker.ts";
+export type * from "./ports/cancellation.ts";
 export type * from "./ports/clock.ts";
 export type * from "./ports/cron.ts";
 export type * from "./ports/dead-letter-audit.ts";

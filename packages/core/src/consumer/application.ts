@@ -10,6 +10,7 @@ import type { Deadline } from "./deadline.ts";
 import type { Decision } from "./failure.ts";
 import type { Isolation } from "./isolation.ts";
 import type { Registration } from "./registration.ts";
+import type { Timeouts } from "./timeouts.ts";
 
 export interface ApplyParts<Tx> {
   readonly group: string;
@@ -20,6 +21,8 @@ export interface ApplyParts<Tx> {
   readonly options: ResolvedConsumerOptions;
   readonly random: Random;
   readonly clock: Clock;
+  /** Of the handlers. */
+  readonly timeouts: Timeouts;
   /** Shared by everything that runs in the process. */
   readonly isolation: Isolation;
 }

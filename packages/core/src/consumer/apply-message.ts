@@ -72,7 +72,7 @@ async function attempt<Tx>(application: Application<Tx>): Promise<Failure | null
       return null;
     } catch (thrown) {
       const decision = decide(thrown, failed, registration.retry, random.fraction());
-      if (decision.kind === "unavailable" || deadline.signal.aborted) throw thrown;
+      if (decision.kind === "unavailable" || deadline.aborted) throw thrown;
       if (decision.kind !== "again") return { ...decision, failed };
     }
   }

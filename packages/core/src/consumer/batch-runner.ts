@@ -6,7 +6,7 @@ import type { EventListener } from "../ports/events.ts";
 import type { Applied, ApplyParts } from "./application.ts";
 import { trustedEnvelope } from "./application.ts";
 import type { BatchItem, BatchRegistration } from "./batch-handler.ts";
-import { deadlineOn, type Deadline } from "./deadline.ts";
+import { Deadline } from "./deadline.ts";
 import { isStorageTrouble } from "./failure.ts";
 import type { Registration } from "./registration.ts";
 import type { MessageRunner } from "./message-runner.ts";
@@ -66,11 +66,11 @@ export function batchRunner<Tx>(parts: BatchParts<Tx>): BatchRunner {
       return;
     }
     try {
-      const deadline = deadlineOn(apply.clock);
+      const deadline = new Deadline(apply.timeouts);
       const envelopes = part.map(({ delivery }) => delivery.envelope);
       const applied = await apply.isolation.beside(() =>
         apply.storage.transaction((tx) => applyTogether(tx, envelopes, parts, deadline), {
-          signal: deadline.signal,
+          signal: deadline,
         }),
       );
       for (const one of applied) emit(one);

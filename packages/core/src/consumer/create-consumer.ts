@@ -22,6 +22,7 @@ import { createIsolation, type Isolation } from "./isolation.ts";
 import { messageRunner } from "./message-runner.ts";
 import { parkedRunner, type ParkedRunner } from "./parked-runner.ts";
 import { rateLimit } from "./rate-limit.ts";
+import { createTimeouts } from "./timeouts.ts";
 
 const BATCH_SIZE_MAX = 10_000;
 
@@ -111,10 +112,11 @@ class GroupConsumer<Tx> implements Consumer<Tx> {
       options: this.#options,
       random,
       clock,
+      timeouts: createTimeouts(clock),
       isolation: parts.isolation ?? createIsolation(),
     };
     this.#clock = clock;
-    this.#parked = parkedRunner(this.#apply, clock, this.#emit, this.#stopping.signal);
+    this.#parked = parkedRunner(this.#apply, this.#emit, this.#stopping.signal);
   }
 
   get topics(): readonly Topic[] {

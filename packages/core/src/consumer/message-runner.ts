@@ -6,7 +6,7 @@ import { pauseMs } from "../retry/pause.ts";
 import type { ApplyParts, Work } from "./application.ts";
 import { applyMessage, claimRequestOf } from "./apply-message.ts";
 import { afterFailure } from "./after-failure.ts";
-import { deadlineOn } from "./deadline.ts";
+import { Deadline } from "./deadline.ts";
 import { afterStarts } from "./deaths.ts";
 import { isStorageTrouble } from "./failure.ts";
 
@@ -31,7 +31,7 @@ export function messageRunner<Tx>(
   }
 
   async function apply(work: Work, counted: boolean): Promise<void> {
-    const deadline = deadlineOn(clock);
+    const deadline = new Deadline(parts.timeouts);
     const applied = await storage.claimed(
       claimRequestOf(work, parts),
       async (tx, claim) => {
@@ -39,7 +39,7 @@ export function messageRunner<Tx>(
         if (counted) await storage.inbox.forgetStarts(tx, group, work.envelope.id);
         return settled;
       },
-      { signal: deadline.signal },
+      { signal: deadline },
     );
     emit(applied);
   }

@@ -1,11 +1,10 @@
 import { toError } from "../errors/describe-error.ts";
-import type { Clock } from "../ports/clock.ts";
 import type { EventListener } from "../ports/events.ts";
 import type { Parked, ParkedStart } from "../ports/parked-store.ts";
 import type { Applied, ApplyParts, Work } from "./application.ts";
 import { afterFailure } from "./after-failure.ts";
 import { applyMessage, claimRequestOf } from "./apply-message.ts";
-import { deadlineOn, type Deadline } from "./deadline.ts";
+import { Deadline } from "./deadline.ts";
 import { afterStarts } from "./deaths.ts";
 import { isStorageTrouble } from "./failure.ts";
 
@@ -21,7 +20,6 @@ export interface ParkedRunner {
 
 export function parkedRunner<Tx>(
   parts: ApplyParts<Tx>,
-  clock: Clock,
   emit: EventListener,
   stopping: AbortSignal,
 ): ParkedRunner {
@@ -31,8 +29,8 @@ export function parkedRunner<Tx>(
   let survived: number | null = null;
 
   function inTransaction<T>(work: (tx: Tx, deadline: Deadline) => Promise<T>): Promise<T> {
-    const deadline = deadlineOn(clock);
-    return storage.transaction((tx) => work(tx, deadline), { signal: deadline.signal });
+    const deadline = new Deadline(parts.timeouts);
+    return storage.transaction((tx) => work(tx, deadline), { signal: deadline });
   }
 
   async function apply(tx: Tx, work: Work, deadline: Deadline): Promise<Applied> {

@@ -53,7 +53,9 @@ function contextOf<Tx>({
     tx,
     message,
     attempt,
-    signal: deadline.signal,
+    get signal() {
+      return deadline.signal;
+    },
     ...sendingIn(tx, outbox.inReplyTo(message)),
   };
 }

@@ -101,7 +101,7 @@ async function compensate<Tx>(application: Application<Tx>, error: Error): Promi
     );
     return null;
   } catch (thrown) {
-    if (deadline.signal.aborted || decide(thrown, attempt, COMPENSATION_RETRY, 0).kind === "unavailable")
+    if (deadline.aborted || decide(thrown, attempt, COMPENSATION_RETRY, 0).kind === "unavailable")
       throw thrown;
     return compensateLater(application, error, thrown);
   }

@@ -1,3 +1,4 @@
+import type { Cancellation } from "./cancellation.ts";
 import type { DeadLetterStore } from "./dead-letter-store.ts";
 import type { Claim, ClaimRequest, InboxStore } from "./inbox-store.ts";
 import type { JobStore } from "./job-store.ts";
@@ -40,7 +41,7 @@ export interface Storage<Tx> extends AsyncDisposable {
    *
    * @throws WaybillError `COMMIT_UNKNOWN` when the connection was lost during COMMIT: the effects may or may not exist.
    */
-  transaction<T>(work: (tx: Tx) => Promise<T>, options?: { readonly signal?: AbortSignal }): Promise<T>;
+  transaction<T>(work: (tx: Tx) => Promise<T>, options?: { readonly signal?: Cancellation }): Promise<T>;
   /**
    * Like `transaction`, beginning with `inbox.claim(tx, request)`, whose answer `work` gets: in as few round trips as the
    * storage can, the first `savepoint` of `work` included.
@@ -48,7 +49,7 @@ export interface Storage<Tx> extends AsyncDisposable {
   claimed<T>(
     request: ClaimRequest,
     work: (tx: Tx, claim: Claim) => Promise<T>,
-    options?: { readonly signal?: AbortSignal },
+    options?: { readonly signal?: Cancellation },
   ): Promise<T>;
   /** Runs `work` in a savepoint of `tx`: when it rejects, its effects are undone and `tx` remains usable. Also of other libraries' transactions. */
   savepoint<T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T>;

@@ -1,23 +1,33 @@
+import type { Cancellation } from "./cancellation.ts";
+
 /**
  * Settles as `work` does, or rejects with the signal's reason when that aborts first; `giveUp` runs before it rejects.
  * For storages: it makes a transaction end although its work never settles.
  */
-export async function untilAborted<T>(
+export function untilAborted<T>(
   work: () => Promise<T>,
-  signal: AbortSignal | undefined,
+  signal: Cancellation | undefined,
   giveUp: () => void,
 ): Promise<T> {
   if (signal === undefined) return work();
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => {
-    giveUp();
-    aborted.reject(signal.reason);
-  };
-  signal.throwIfAborted();
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([work(), aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
+  return new Promise<T>((resolve, reject) => {
+    // What a promise's executor throws rejects it.
+    if (signal.aborted) throw signal.reason;
+    const onAbort = (): void => {
+      signal.removeEventListener("abort", onAbort);
+      giveUp();
+      reject(signal.reason);
+    };
+    signal.addEventListener("abort", onAbort);
+    work().then(
+      (value) => {
+        signal.removeEventListener("abort", onAbort);
+        resolve(value);
+      },
+      (error: unknown) => {
+        signal.removeEventListener("abort", onAbort);
+        reject(error);
+      },
+    );
+  });
 }

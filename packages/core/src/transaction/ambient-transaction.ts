@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { WaybillError } from "../errors/waybill-error.ts";
+import type { Cancellation } from "../ports/cancellation.ts";
 
 /** One transaction as the code sees it that runs inside. */
 interface Scope<Tx> {
@@ -38,7 +39,7 @@ export class AmbientTransaction<Tx> {
    * Makes `tx` the ambient transaction of `work` until that settles or `signal` aborts, and finishes what was attached to
    * it. Rejects also with what joined work failed with.
    */
-  async run<T>(tx: Tx, work: () => Promise<T> | T, signal?: AbortSignal): Promise<T> {
+  async run<T>(tx: Tx, work: () => Promise<T> | T, signal?: Cancellation): Promise<T> {
     const scope: Scope<Tx> = { tx, open: true, failure: null, attached: new Map() };
     const close = (): void => void (scope.open = false);
     signal?.addEventListener("abort", close);

@@ -2,35 +2,69 @@ import type { Pool, PoolClient } from "pg";
 import { isConnectionError, unavailable } from "./driver-error.ts";
 
 /**
- * Runs `work` with a client of the pool. While it is out, the pool does not listen for its errors, so this does; a
- * client that broke is destroyed instead of being given back.
- *
- * @throws WaybillError `STORAGE_UNAVAILABLE` when no client can be had
+ * A client of a pool, as long as it is out. The pool does not listen for its errors meanwhile, so this does; a client
+ * that broke is destroyed instead of being given back.
  */
-export async function checkedOut<T>(
-  pool: Pool,
-  work: (client: PoolClient, broken: () => unknown) => Promise<T>,
-): Promise<T> {
-  const client = await connect(pool);
-  let broken: unknown;
-  const onError = (error: unknown): void => {
-    broken ??= error;
+export class CheckedOut {
+  readonly client: PoolClient;
+  /** The error with which the connection broke. */
+  broken: unknown = undefined;
+  /** How many had it, one after another. */
+  uses = 0;
+  readonly #onError = (error: unknown): void => {
+    this.broken ??= error;
   };
-  client.on("error", onError);
-  try {
-    return await work(client, () => broken);
-  } catch (error) {
-    if (isConnectionError(error)) broken ??= error;
-    throw error;
-  } finally {
-    client.off("error", onError);
-    client.release(broken !== undefined || client.getTransactionStatus() !== "I");
+
+  constructor(client: PoolClient) {
+    this.client = client;
+    client.on("error", this.#onError);
+  }
+
+  /** Whether somebody else can use it. */
+  get isSound(): boolean {
+    return this.broken === undefined && this.client.getTransactionStatus() === "I";
+  }
+
+  /** What was done with it failed with `error`. */
+  failed(error: unknown): void {
+    if (isConnectionError(error)) this.broken ??= error;
+  }
+
+  release(): void {
+    this.client.off("error", this.#onError);
+    this.client.release(!this.isSound);
   }
 }
 
-async function connect(pool: Pool): Promise<PoolClient> {
+/** How connections are had and given back. */
+export interface Lender {
+  /** @throws WaybillError `STORAGE_UNAVAILABLE` when none can be had */
+  take(): Promise<CheckedOut>;
+  giveBack(lent: CheckedOut): void;
+}
+
+/** One by one. */
+export function lendingOf(pool: Pool): Lender {
+  return { take: () => checkOut(pool), giveBack: (lent) => lent.release() };
+}
+
+/** Runs `work` with a client of the pool. @throws WaybillError `STORAGE_UNAVAILABLE` when none can be had */
+export async function checkedOut<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+  const lent = await checkOut(pool);
   try {
-    return await pool.connect();
+    return await work(lent.client);
+  } catch (error) {
+    lent.failed(error);
+    throw error;
+  } finally {
+    lent.release();
+  }
+}
+
+/** @throws WaybillError `STORAGE_UNAVAILABLE` when none can be had */
+export async function checkOut(pool: Pool): Promise<CheckedOut> {
+  try {
+    return new CheckedOut(await pool.connect());
   } catch (error) {
     throw unavailable(error);
   }

@@ -1,3 +1,4 @@
+import type { Cancellation } from "@waybill/core";
 import type { First } from "./open-transaction.ts";
 import type { Connection, Row, SqlConnection } from "./run.ts";
 
@@ -25,7 +26,7 @@ export interface Database<Tx> {
   /** The connection of an open transaction, at once if it is known. @throws WaybillError `NOT_IN_TRANSACTION` */
   connectionOf(tx: Tx): Connection | SqlConnection | Promise<Connection | SqlConnection>;
   /** When `signal` aborts before `work` settled, the connection is destroyed, and this rejects with its reason. */
-  transaction<T>(work: (tx: Tx) => Promise<T>, signal?: AbortSignal): Promise<T>;
+  transaction<T>(work: (tx: Tx) => Promise<T>, signal?: Cancellation): Promise<T>;
   /**
    * Like `transaction`, with a first statement, whose rows `work` gets, and a savepoint behind it, which is what the first
    * `savepoint` of `work` uses. As few round trips as the driver can.
@@ -33,7 +34,7 @@ export interface Database<Tx> {
   opened<T>(
     first: First,
     work: (tx: Tx, rows: readonly Row[]) => Promise<T>,
-    signal?: AbortSignal,
+    signal?: Cancellation,
   ): Promise<T>;
   savepoint<T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T>;
   afterCommit(tx: Tx, action: () => void): void;

@@ -1,4 +1,4 @@
-import { WaybillError } from "@waybill/core";
+import { WaybillError, type Cancellation } from "@waybill/core";
 import { untilAborted } from "@waybill/core/internal";
 import type { Knex } from "knex";
 import type { Client } from "pg";
@@ -91,7 +91,7 @@ async function connected<T>(
 async function transaction<T>(
   knex: Knex,
   work: (tx: Knex.Transaction) => Promise<T>,
-  signal: AbortSignal | undefined,
+  signal: Cancellation | undefined,
 ): Promise<T> {
   const state = { begun: false, worked: false, committed: false, lostBefore: undefined as unknown };
   const failure: { error?: unknown } = {};

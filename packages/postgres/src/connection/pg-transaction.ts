@@ -1,9 +1,9 @@
 import { WaybillError } from "@waybill/core";
 import type { ClientBase, Pool } from "pg";
-import { checkedOut } from "./checked-out.ts";
+import { lendingOf, type Lender } from "./checked-out.ts";
 import { commit } from "./commit.ts";
 import { isConnectionError, unavailable } from "./driver-error.ts";
-import { transactionHandle } from "./transaction-handle.ts";
+import { handleOf, TransactionHandle } from "./transaction-handle.ts";
 
 declare const inTransactionBrand: unique symbol;
 
@@ -31,21 +31,21 @@ export function pgTransaction(client: ClientBase): PgTransaction {
  * happened. `COMMIT_UNKNOWN` when it was lost during COMMIT: the effects may or may not exist.
  */
 export async function inTransaction<T>(pool: Pool, work: (tx: PgTransaction) => Promise<T>): Promise<T> {
-  return inBegun(pool, begin, work);
+  return inBegun(lendingOf(pool), begin, work);
 }
 
 /** Like `inTransaction`, begun in another way, whose answer `work` gets. */
 export async function inBegun<B, T>(
-  pool: Pool,
+  lender: Lender,
   beginning: (client: ClientBase) => Promise<B>,
   work: (tx: PgTransaction, begun: B) => Promise<T>,
 ): Promise<T> {
-  return checkedOut(pool, async (client, broken) => {
+  const lent = await lender.take();
+  const { client } = lent;
+  try {
     const begun = await beginning(client);
-    const handle = transactionHandle(client);
+    const handle = new TransactionHandle(client);
     const tx = pgTransaction(handle.client);
-    const actions = new Set<() => void>();
-    committing.set(tx, actions);
     let result: T;
     try {
       result = await work(tx, begun);
@@ -53,22 +53,22 @@ export async function inBegun<B, T>(
       handle.end();
       await rollback(client);
       throw error;
-    } finally {
-      committing.delete(tx);
-      handle.end();
     }
-    await commit(client, broken());
-    for (const action of actions) action();
+    handle.end();
+    await commit(client, lent.broken);
+    handle.committed();
     return result;
-  });
+  } catch (error) {
+    lent.failed(error);
+    throw error;
+  } finally {
+    lender.giveBack(lent);
+  }
 }
-
-/** Transactions of `inTransaction`, the only ones whose commit is seen. */
-const committing = new WeakMap<ClientBase, Set<() => void>>();
 
 /** Calls `action` once when `tx` committed, if `inTransaction` runs it, however often it was asked to. */
 export function afterPgCommit(tx: PgTransaction, action: () => void): void {
-  committing.get(tx)?.add(action);
+  handleOf(tx)?.afterCommit(action);
 }
 
 /** @throws WaybillError `NOT_IN_TRANSACTION` */

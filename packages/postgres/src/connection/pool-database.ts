@@ -1,9 +1,11 @@
+import type { Cancellation } from "@waybill/core";
 import { untilAborted } from "@waybill/core/internal";
 import type { ClientBase, Pool } from "pg";
 import { checkedOut } from "./checked-out.ts";
 import type { Database } from "./database.ts";
 import { destroyConnection } from "./destroy-connection.ts";
 import { unavailable } from "./driver-error.ts";
+import { KeptConnections } from "./kept-connections.ts";
 import { OPENED, openTransaction, type First } from "./open-transaction.ts";
 import { outsideTransaction } from "./outside-transaction.ts";
 import {
@@ -15,6 +17,7 @@ import {
   type PgTransaction,
 } from "./pg-transaction.ts";
 import type { Row } from "./run.ts";
+import { handleOf } from "./transaction-handle.ts";
 
 /**
  * Connections and transactions of a `pg` pool. Never ends it.
@@ -23,11 +26,12 @@ import type { Row } from "./run.ts";
  * server. The pool has dropped it by then, so there is nothing to be done.
  */
 export function poolDatabase(pool: Pool, prepare: boolean): Database<PgTransaction> {
+  const kept = new KeptConnections(pool);
   if (pool.listenerCount("error") === 0) pool.on("error", () => undefined);
   const orGivenUp = <T>(
     tx: PgTransaction,
     work: () => Promise<T>,
-    signal: AbortSignal | undefined,
+    signal: Cancellation | undefined,
   ): Promise<T> =>
     untilAborted(work, signal, () => destroyConnection(tx, (text, values) => pool.query(text, [...values])));
   return {
@@ -54,10 +58,10 @@ export function poolDatabase(pool: Pool, prepare: boolean): Database<PgTransacti
     transaction: (work, signal) => inTransaction(pool, (tx) => orGivenUp(tx, () => work(tx), signal)),
     opened: (first, work, signal) =>
       inBegun(
-        pool,
+        kept,
         (client) => open(client, prepare, first),
         (tx, rows) => {
-          opened.add(tx);
+          setSavepointFree(tx, true);
           return orGivenUp(tx, () => work(tx, rows), signal);
         },
       ),
@@ -76,13 +80,10 @@ async function open(client: ClientBase, prepare: boolean, first: First): Promise
   }
 }
 
-/** Transactions whose savepoint `OPENED` nobody uses. */
-const opened = new WeakSet<PgTransaction>();
-
 let savepoints = 0;
 
 async function pgSavepoint<T>(tx: PgTransaction, work: (tx: PgTransaction) => Promise<T>): Promise<T> {
-  if (opened.delete(tx)) return openedSavepoint(tx, work);
+  if (handleOf(tx)?.savepointFree === true) return openedSavepoint(tx, work);
   savepoints += 1;
   const name = `waybill_${savepoints}`;
   await tx.query(`savepoint ${name}`);
@@ -103,15 +104,21 @@ async function pgSavepoint<T>(tx: PgTransaction, work: (tx: PgTransaction) => Pr
  * and with it the lock of the key.
  */
 async function openedSavepoint<T>(tx: PgTransaction, work: (tx: PgTransaction) => Promise<T>): Promise<T> {
+  setSavepointFree(tx, false);
   try {
     const result = await work(tx);
     if (!isSound(tx)) await tx.query(`release savepoint ${OPENED}`);
     return result;
   } catch (error) {
     await tx.query(`rollback to savepoint ${OPENED}`);
-    opened.add(tx);
+    setSavepointFree(tx, true);
     throw error;
   }
+}
+
+function setSavepointFree(tx: PgTransaction, free: boolean): void {
+  const handle = handleOf(tx);
+  if (handle !== undefined) handle.savepointFree = free;
 }
 
 /** Nothing is under way, and nothing has failed: known without a round trip, if the driver is pg's own client. */

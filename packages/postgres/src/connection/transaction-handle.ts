@@ -1,40 +1,74 @@
 import { WaybillError } from "@waybill/core";
 import type { ClientBase } from "pg";
 
-/** A client for the length of one transaction. */
-export interface TransactionHandle {
-  readonly client: ClientBase;
-  /** From now on it sends nothing: the connection goes on to serve transactions of others. */
-  end(): void;
-}
-
 type Method = (...args: unknown[]) => unknown;
 
-/** Stands for the client while its transaction is open, and refuses what still uses it afterwards. */
-export function transactionHandle(client: ClientBase): TransactionHandle {
-  let ended = false;
-  const methods = new Map<PropertyKey, Method>();
-  const methodOf = (property: PropertyKey, method: Method): Method => {
-    const known = methods.get(property);
-    if (known !== undefined) return known;
-    const made: Method = (...args) => {
-      if (!ended) return Reflect.apply(method, client, args);
+/** Under this name a handle has what is known of its transaction; not in a map by handle, which the garbage collector has to follow. */
+const KNOWN = Symbol("waybill.transaction");
+
+/**
+ * A client for the length of one transaction: `client` stands for it while the transaction is open, and refuses what
+ * still uses it afterwards.
+ */
+export class TransactionHandle implements ProxyHandler<ClientBase> {
+  readonly client: ClientBase;
+  /** Whether nobody uses the savepoint with which the transaction was opened. */
+  savepointFree = false;
+  readonly #of: ClientBase;
+  #ended = false;
+  #query: Method | null = null;
+  #methods: Map<PropertyKey, Method> | null = null;
+  #actions: Set<() => void> | null = null;
+
+  constructor(of: ClientBase) {
+    this.#of = of;
+    this.client = new Proxy(of, this);
+  }
+
+  get(target: ClientBase, property: PropertyKey): unknown {
+    if (property === KNOWN) return this;
+    if (property === "query") return (this.#query ??= this.#made(property, target.query as Method));
+    const value: unknown = Reflect.get(target, property, target);
+    return typeof value === "function" && property !== "constructor"
+      ? this.#methodOf(property, value as Method)
+      : value;
+  }
+
+  /** From now on it sends nothing: the connection goes on to serve transactions of others. */
+  end(): void {
+    this.#ended = true;
+  }
+
+  afterCommit(action: () => void): void {
+    if (this.#ended) return;
+    this.#actions ??= new Set();
+    this.#actions.add(action);
+  }
+
+  committed(): void {
+    if (this.#actions !== null) for (const action of this.#actions) action();
+  }
+
+  #methodOf(property: PropertyKey, method: Method): Method {
+    this.#methods ??= new Map();
+    let made = this.#methods.get(property);
+    if (made === undefined) this.#methods.set(property, (made = this.#made(property, method)));
+    return made;
+  }
+
+  #made(property: PropertyKey, method: Method): Method {
+    return (...args) => {
+      if (!this.#ended) return Reflect.apply(method, this.#of, args);
       if (property === "getTransactionStatus") return null;
       if (property === "query") return Promise.reject(transactionEnded());
       throw transactionEnded();
     };
-    methods.set(property, made);
-    return made;
-  };
-  const handle = new Proxy(client, {
-    get(target, property) {
-      const value: unknown = Reflect.get(target, property, target);
-      return typeof value === "function" && property !== "constructor"
-        ? methodOf(property, value as Method)
-        : value;
-    },
-  });
-  return { client: handle, end: () => void (ended = true) };
+  }
+}
+
+/** The handle that a client is, if it is one. */
+export function handleOf(client: ClientBase): TransactionHandle | undefined {
+  return (client as ClientBase & { readonly [KNOWN]?: TransactionHandle })[KNOWN];
 }
 
 function transactionEnded(): WaybillError {
