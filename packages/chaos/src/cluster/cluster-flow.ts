@@ -86,9 +86,18 @@ export async function openClusterFlow(options: ClusterFlowOptions): Promise<Clus
     },
     audit: () => audit(pool),
     async settled() {
-      await waitFor(async () => (await audit(pool)).lost === 0, { deadlineMs: DEADLINE_MS, describe });
-      await waitFor(async () => (await waiting(pool)) === 0, { deadlineMs: DEADLINE_MS, describe });
-      return audit(pool);
+      let found = await audit(pool);
+      let putAside = 0;
+      const isSettled = async (): Promise<boolean> => {
+        found = await audit(pool);
+        putAside = await waiting(pool);
+        return found.lost === 0 && putAside === 0;
+      };
+      await waitFor(isSettled, {
+        deadlineMs: DEADLINE_MS,
+        describe: () => `${JSON.stringify(found)} with ${putAside} put aside to be settled\n${describe()}`,
+      });
+      return found;
     },
     async [Symbol.asyncDispose]() {
       await producer.stop({ deadlineMs: 2_000 });
