@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { bridgeCommand } from "./commands/bridge.ts";
 import { deadLettersCommand } from "./commands/dead-letters.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { rebaseCommand } from "./commands/rebase.ts";
@@ -12,6 +13,7 @@ export function program(): Command {
     .addCommand(deadLettersCommand())
     .addCommand(rebaseCommand())
     .addCommand(workerCommand())
+    .addCommand(bridgeCommand())
     .helpCommand(true);
   return throwing(waybill);
 }

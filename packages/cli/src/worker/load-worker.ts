@@ -1,9 +1,7 @@
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { createWaybill, describeEvent, WaybillError, type EventListener } from "@waybill/core";
 import { postgresStorage } from "@waybill/postgres";
 import { Pool } from "pg";
+import { loadConfig } from "./load-config.ts";
 import { openBroker } from "./open-broker.ts";
 import { parseWorkerConfig } from "./worker-config.ts";
 
@@ -27,19 +25,9 @@ export interface LoadedWorker {
  * @throws WaybillError `OPTIONS_INVALID` when the file cannot be read, holds neither, or names a broker that is not installed
  */
 export async function loadWorker(file: string, env: NodeJS.ProcessEnv): Promise<LoadedWorker> {
-  const { waybill, config } = await load(file);
+  const { waybill, config } = await loadConfig(file);
   if (isWaybill(waybill)) return { waybill, release: () => Promise.resolve() };
   return fromConfig(file, config, env);
-}
-
-async function load(file: string): Promise<{ readonly waybill?: unknown; readonly config?: unknown }> {
-  try {
-    if (file.endsWith(".json")) return { config: JSON.parse(await readFile(file, "utf8")) as unknown };
-    return (await import(pathToFileURL(resolve(file)).href)) as { waybill?: unknown; config?: unknown };
-  } catch (cause) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new WaybillError("OPTIONS_INVALID", `${file} cannot be loaded: ${detail}`, { cause });
-  }
 }
 
 function isWaybill(value: unknown): value is StartableWaybill {

@@ -45,7 +45,20 @@ export type WorkerConfig = z.input<typeof configSchema>;
  * @throws WaybillError `OPTIONS_INVALID` naming the file, every wrong entry and what it wants
  */
 export function parseWorkerConfig(file: string, config: unknown): z.output<typeof configSchema> {
-  const parsed = configSchema.safeParse(config);
+  return parse(file, configSchema, config);
+}
+
+/**
+ * The broker of a configuration that came from a file, whatever else is in it.
+ *
+ * @throws WaybillError `OPTIONS_INVALID` like `parseWorkerConfig`
+ */
+export function parseBrokerConfig(file: string, config: unknown): BrokerConfig {
+  return parse(file, z.object({ broker: brokerSchema }), config).broker;
+}
+
+function parse<Schema extends z.ZodType>(file: string, schema: Schema, config: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(config);
   if (parsed.success) return parsed.data;
   throw new WaybillError("OPTIONS_INVALID", `${file}: ${z.prettifyError(parsed.error)}`, {
     cause: parsed.error,

@@ -9,8 +9,6 @@ import { KeyPublisher } from "./key-publisher.ts";
 const ACK: Verdict = { kind: "ack" };
 const LOOK_MS_MAX = 250;
 const PROGRESS_MS = 1_000;
-/** What is left when the end has come never settles: nothing is gained by waiting for it. */
-const GIVE_BACK_MS = 100;
 
 /** What a bridge did. */
 export interface BridgeReport {
@@ -97,14 +95,19 @@ class Bridge {
     let idleSince = clock.monotonicMs();
     let toldAt = idleSince;
     let seen = 0;
+    let isTold = true;
     while (!this.#isStopped) {
       await clock.sleep(lookMs, signal);
       const now = clock.monotonicMs();
       const isIdle = this.#read === seen && this.#publisher.isQuiet && (await this.#sourceIsUp());
-      if (!isIdle) idleSince = now;
-      if (!isIdle && now - toldAt >= PROGRESS_MS) {
+      if (!isIdle) {
+        idleSince = now;
+        isTold = false;
+      }
+      if (!isTold && now - toldAt >= PROGRESS_MS) {
         this.#tell();
         toldAt = now;
+        isTold = true;
       }
       seen = this.#read;
       if (now - idleSince >= untilIdleMs) return "idle";
@@ -123,11 +126,12 @@ class Bridge {
 
   async #end(): Promise<void> {
     const { clock, stopDeadlineMs } = this.#options;
+    // From here on, what is given back does not come again.
     for (const subscription of this.#subscriptions) subscription.pause();
     const until = clock.monotonicMs() + stopDeadlineMs;
     while (!this.#publisher.isQuiet && clock.monotonicMs() < until) await clock.sleep(LOOK_MS_MAX / 10);
     await this.#publisher.end();
-    await Promise.all(this.#subscriptions.map((one) => one.close({ deadlineMs: GIVE_BACK_MS })));
+    await Promise.all(this.#subscriptions.map((one) => one.close()));
     this.#tell();
   }
 

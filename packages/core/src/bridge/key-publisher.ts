@@ -16,8 +16,8 @@ interface Passage {
   readonly envelope: Envelope;
   readonly copy: Envelope;
   readonly counts: MutableCounts;
-  /** Tells the source that the message is safe elsewhere. */
-  readonly acknowledge: () => void;
+  /** Tells the source whether the message is safe elsewhere. */
+  readonly settle: (verdict: Verdict) => void;
   /** How often the target refused it. */
   refusals: number;
   published: boolean;
@@ -36,6 +36,7 @@ interface Lane {
  */
 export class KeyPublisher {
   readonly #options: ResolvedBridgeOptions;
+  readonly #open = new Set<Passage>();
   readonly #lanes = new Map<string, Lane>();
   readonly #ended = new AbortController();
   #ready: Passage[] = [];
@@ -54,19 +55,22 @@ export class KeyPublisher {
     return this.#publishing === null && this.#delayed === 0;
   }
 
-  /** Resolves when the target has confirmed; for a rejected message, and what is behind it, never. */
+  /** Resolves with `ack` when the target has confirmed, and with `requeue` at the end if it has not. */
   publish(group: string, envelope: Envelope, counts: MutableCounts): Promise<Verdict> {
-    return new Promise((resolve) => {
-      const acknowledge = (): void => resolve({ kind: "ack" });
+    return new Promise((settle) => {
       const copy = addressedTo(group, envelope);
-      this.#enter({ group, envelope, copy, counts, acknowledge, refusals: 0, published: false });
+      const passage = { group, envelope, copy, counts, settle, refusals: 0, published: false };
+      this.#open.add(passage);
+      this.#enter(passage);
     });
   }
 
-  /** Publishes nothing more. Resolves when no call is under way. */
+  /** Publishes nothing more, and gives back what is not confirmed once no call is under way. */
   async end(): Promise<void> {
     this.#ended.abort();
     await this.#publishing;
+    for (const { settle } of this.#open) settle({ kind: "requeue" });
+    this.#open.clear();
   }
 
   #enter(passage: Passage): void {
@@ -127,7 +131,8 @@ export class KeyPublisher {
 
   #confirmed(passage: Passage): void {
     passage.counts.confirmed += 1;
-    passage.acknowledge();
+    passage.settle({ kind: "ack" });
+    this.#open.delete(passage);
     const name = laneOf(passage);
     if (name === null) return;
     const next = this.#lanes.get(name)?.waiting.shift();
