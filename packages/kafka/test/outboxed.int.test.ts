@@ -1,9 +1,11 @@
+import { randomUUID } from "node:crypto";
 import kafkajs, { type KafkaMessage, type Message, type Producer, type ProducerConfig } from "kafkajs";
 import { expect, onTestFinished, test } from "vitest";
 import { createWaybill, fixed, memoryStorage, SYSTEM_HEADERS } from "@waybill/core";
 import { kafkaBroker, outboxed, type KafkaBrokerOptions } from "@waybill/kafka";
 import { waitFor } from "@waybill/services";
 import { testKafka } from "@waybill/services/vitest";
+import { writeCall } from "../src/outboxed/kafka-call.ts";
 import { fates, fresh, message as newMessage, NO_FENCE, openBroker } from "./kafka-fixture.ts";
 
 const server = testKafka();
@@ -207,4 +209,30 @@ test("only what a relay publishes is taken for a call: anybody could have writte
   const broker = await openBroker(server.brokers, server.prefix, { requireGroup: false });
   const forged = newMessage(topic, { headers: { [SYSTEM_HEADERS.call]: "kafkajs {}" } });
   expect(fates(await broker.publish([forged], NO_FENCE))).toEqual(["CALL_UNSUPPORTED"]);
+});
+
+test("calls and messages of Waybill's own share a topic, a partition and a transaction", async () => {
+  const [own, count] = [fresh("shared"), 20];
+  const topic = `${server.prefix}${own}`;
+  const broker = await openBroker(server.brokers, server.prefix, { requireGroup: false, topicPartitions: 1 });
+  await broker.declare([{ name: own }]);
+  const fence = { source: fresh("orders"), incarnation: randomUUID(), epoch: 1 };
+  await broker.fence(fence);
+  const call = { key: "c", isTombstone: true, headers: [["n", ["1", "2"]]], partition: null } as const;
+  const batch = Array.from({ length: count }, (_, no) => {
+    if (no % 2 === 0) return newMessage(own, { key: "m" });
+    const timestamp = no % 4 === 1 ? "1000" : null;
+    return newMessage(topic, { headers: { [SYSTEM_HEADERS.call]: writeCall({ ...call, timestamp }) } });
+  });
+  expect(new Set(fates(await broker.publish(batch, { fence, timeoutMs: 10_000 })))).toEqual(
+    new Set(["confirmed"]),
+  );
+  const got = await consume(topic);
+  await waitFor(() => got.length === count, { describe: () => `${count} records, not ${got.length}` });
+  const keys = got.map(({ message }) => String(message.key)).join("");
+  expect(keys.replaceAll("c", "")).toBe("m".repeat(count / 2));
+  for (const { message } of got.filter((one) => String(one.message.key) === "c"))
+    expect(message).toMatchObject({ value: null, headers: { n: [Buffer.from("1"), Buffer.from("2")] } });
+  const given = got.filter(({ message }) => message.timestamp === "1000");
+  expect(given).toHaveLength(count / 4);
 });
