@@ -6,7 +6,8 @@ const WORKER = new URL("../src/worker.ts", import.meta.url);
 
 /** Short, so that a killed worker is soon replaced. A service that is seldom killed keeps the default of 5 s. */
 const RELAY_LEASE_MS = 1_500;
-const LEAD_DEADLINE_MS = 30_000;
+/** For a busy machine, on which a process takes its time to start. */
+const START_DEADLINE_MS = 90_000;
 
 export interface WorkersOptions {
   readonly databaseUrl: string;
@@ -45,7 +46,7 @@ export class Workers implements AsyncDisposable {
 
   /** Resolves when all of them take deliveries. */
   async ready(): Promise<void> {
-    await Promise.all(Array.from(this.#alive, ({ child }) => child.ready()));
+    await Promise.all(Array.from(this.#alive, ({ child }) => child.ready(START_DEADLINE_MS)));
   }
 
   /** Resolves when one of those that live publishes, and none that was killed can any more. */
@@ -54,7 +55,7 @@ export class Workers implements AsyncDisposable {
       const leader = this.#leader();
       return leader !== undefined && this.#alive.has(leader);
     };
-    await until(signal, livingLead, { deadlineMs: LEAD_DEADLINE_MS, describe: "a worker to publish" });
+    await until(signal, livingLead, { deadlineMs: START_DEADLINE_MS, describe: "a worker to publish" });
   }
 
   /** Ends the one that publishes by SIGKILL, as the kernel or a power cut would. Resolves when it is gone. */
