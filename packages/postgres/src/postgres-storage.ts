@@ -11,7 +11,7 @@ import { knexDatabase } from "./connection/knex-database.ts";
 import type { PgTransaction } from "./connection/pg-transaction.ts";
 import { poolDatabase } from "./connection/pool-database.ts";
 import { PostgresDeadLetters } from "./dead-letters/postgres-dead-letters.ts";
-import { claimOf, PostgresInbox } from "./inbox/postgres-inbox.ts";
+import { PostgresInbox } from "./inbox/postgres-inbox.ts";
 import { PostgresJobs } from "./jobs/postgres-jobs.ts";
 import { Floors } from "./outbox/floors.ts";
 import { PostgresOutbox } from "./outbox/postgres-outbox.ts";
@@ -101,7 +101,7 @@ function storageOn<Tx>(own: Database<Tx>, schema: string): Storage<Tx> {
       }),
     transaction: (work, { signal } = {}) => own.transaction(work, signal),
     claimed: (request, work, { signal } = {}) =>
-      own.opened(inbox.claimStatement(request), (tx, rows) => work(tx, claimOf(rows)), signal),
+      own.opened(inbox.claimStatement(request), (tx, rows) => work(tx, inbox.claimOf(request, rows)), signal),
     // In a foreign transaction the savepoint is one of the same kind.
     savepoint: (tx, work) =>
       database.savepoint(tx, work as (inner: Tx | SqlTransaction) => ReturnType<typeof work>),

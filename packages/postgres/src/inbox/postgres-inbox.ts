@@ -4,15 +4,12 @@ import { run, type Row } from "../connection/run.ts";
 import type { Parts } from "../parts.ts";
 import { present, storable } from "../text.ts";
 import { messageUuid } from "./message-uuid.ts";
-
-/** What a claim answered. */
-export function claimOf(rows: readonly Row[]): Claim {
-  return present(rows[0]?.[0]) as Claim;
-}
+import { StreamIds } from "./stream-ids.ts";
 
 /** What groups have applied, on PostgreSQL. */
 export class PostgresInbox<Tx> implements InboxStore<Tx> {
   readonly #parts: Parts<Tx>;
+  readonly #streams = new StreamIds();
 
   constructor(parts: Parts<Tx>) {
     this.#parts = parts;
@@ -21,7 +18,7 @@ export class PostgresInbox<Tx> implements InboxStore<Tx> {
   async claim(tx: Tx, request: ClaimRequest): Promise<Claim> {
     const connection = await this.#parts.database.connectionOf(tx);
     const { statement, values } = this.claimStatement(request);
-    return claimOf(await run(connection, statement, values));
+    return this.claimOf(request, await run(connection, statement, values));
   }
 
   /** The statement that claims, for a transaction that begins with it. */
@@ -48,8 +45,18 @@ export class PostgresInbox<Tx> implements InboxStore<Tx> {
         storable(id),
         ordered,
         parkedId,
+        this.#streams.of(request),
       ],
     };
+  }
+
+  /** What a claim answered. Behind it is the id of its stream, if it was another than was given. */
+  claimOf(request: FirstClaim, [row]: readonly Row[]): Claim {
+    const answer = present(row?.[0]);
+    const end = answer.indexOf(" ");
+    if (end === -1) return answer as Claim;
+    this.#streams.set(request, answer.slice(end + 1));
+    return answer.slice(0, end) as Claim;
   }
 
   async claimMany(tx: Tx, requests: readonly FirstClaim[]): Promise<readonly Claim[]> {
@@ -68,8 +75,9 @@ export class PostgresInbox<Tx> implements InboxStore<Tx> {
       envelopes.map(({ key }) => (key === null ? null : storable(key))),
       envelopes.map(({ id }) => storable(id)),
       requests.map(({ ordered }) => String(ordered)),
+      requests.map((request) => this.#streams.of(request)),
     ]);
-    return rows.map((row) => present(row[0]) as Claim);
+    return requests.map((request, index) => this.claimOf(request, rows.slice(index, index + 1)));
   }
 
   async unclaim(tx: Tx, group: string, messageId: string, delivery = 0): Promise<void> {

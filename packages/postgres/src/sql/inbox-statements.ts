@@ -17,7 +17,7 @@ export interface InboxStatements {
 
 export function inboxStatements(schema: string): InboxStatements {
   return {
-    claim: statement(`select ${schema}.inbox_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`),
+    claim: statement(`select ${schema}.inbox_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`),
     claimMany: statement(claimMany(schema)),
     claimAgain: statement(`select ${schema}.inbox_claim_again($1, $2, $3, $4, $5, $6, $7)`),
     unclaim: statement(`delete from ${schema}.inbox where consumer_group = $1 and message_id = $2`),
@@ -43,11 +43,11 @@ export function inboxStatements(schema: string): InboxStatements {
 /** One after another, in the order given: the function sees what its calls before recorded. */
 function claimMany(schema: string): string {
   return `select ${schema}.inbox_claim($1, m.id, m.source, m.incarnation, m.topic, m.partition, m.sequence, m.key, m.parked_as,
-  m.ordered, null)
+  m.ordered, null, m.stream)
 from (
   select * from unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::integer[], $7::bigint[], $8::text[], $9::text[],
-    $10::boolean[]) with ordinality
-  as m(id, source, incarnation, topic, partition, sequence, key, parked_as, ordered, place)
+    $10::boolean[], $11::bigint[]) with ordinality
+  as m(id, source, incarnation, topic, partition, sequence, key, parked_as, ordered, stream, place)
   order by place offset 0
 ) m`;
 }
