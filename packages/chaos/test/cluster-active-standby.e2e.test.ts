@@ -4,7 +4,6 @@ import {
   startHaproxy,
   startRabbitmq,
   startRabbitmqPair,
-  waitFor,
   whyNoHaproxy,
   whyNoRabbitmq,
   type HaproxyConfiguration,
@@ -12,12 +11,14 @@ import {
 import { describe, expect, onTestFinished, test } from "vitest";
 import { GROUP } from "../src/cluster/cluster-flow.ts";
 import { deployFile } from "../src/cluster/deploy-file.ts";
-import { messagesIn } from "../src/cluster/management.ts";
+import { pileUp } from "../src/cluster/pile-up.ts";
 import { tcpForwarder } from "../src/tcp-forwarder.ts";
 import { clusterBed } from "./cluster-bed.ts";
 
 const there = requirePart("rabbitmq", whyNoRabbitmq({ own: true }));
 const proxied = requirePart("haproxy", whyNoHaproxy());
+
+const QUEUE = `waybill.${GROUP}`;
 
 const proxy: HaproxyConfiguration = ({ port, backends: [active, standby] }) =>
   deployFile("rabbitmq-active-standby/haproxy.cfg", {
@@ -33,18 +34,27 @@ describe.runIf(there && proxied)("active and standby behind HAProxy", () => {
     const configuration = deployFile("rabbitmq-active-standby/rabbitmq.conf");
     const pair = await startRabbitmqPair({ configuration, proxy });
     onTestFinished(() => pair[Symbol.asyncDispose]());
-    const broker = (): ReturnType<typeof rabbitmqBroker> => rabbitmqBroker({ url: pair.proxyUrl });
-    const flow = await bed.openFlow(broker(), broker());
+    const { active, standby, proxyUrl } = pair;
+    const line = await tcpForwarder(proxyUrl);
+    onTestFinished(() => line[Symbol.asyncDispose]());
+    const flow = await bed.openFlow(rabbitmqBroker({ url: proxyUrl }), rabbitmqBroker({ url: line.url }));
     const endSending = flow.keepSending();
 
     let taken = false;
-    const takeover = pair.standby.start().then(() => (taken = true));
-    await flow.recovery(() => undefined);
+    const takeover = standby.start().then(() => (taken = true));
+    await pileUp(line, active.managementUrl, QUEUE);
     expect(taken, "the standby waits while the active has the disk").toBe(false);
-    await bed.timed(flow, "the active is killed", () => pair.active.kill());
+    await bed.timed(flow, "the active is killed with a hundred messages waiting", async () => {
+      await active.kill();
+      line.forwardTo(proxyUrl);
+    });
     await takeover;
-    const back = pair.active.start();
-    await bed.timed(flow, "the standby that took over is killed", () => pair.standby.kill());
+    const back = active.start();
+    await pileUp(line, standby.managementUrl, QUEUE);
+    await bed.timed(flow, "the standby that took over is killed with as many", async () => {
+      await standby.kill();
+      line.forwardTo(proxyUrl);
+    });
     await back;
     await endSending();
     await bed.expectFlawless(flow, 100);
@@ -65,11 +75,7 @@ describe.runIf(there && proxied)("active and standby behind HAProxy", () => {
       rabbitmqBroker({ url: standby.url }),
     );
     const endSending = flow.keepSending();
-    line.cut();
-    await waitFor(async () => (await messagesIn(active.managementUrl, `waybill.${GROUP}`)) >= 100, {
-      deadlineMs: 30_000,
-      describe: "messages to wait on the active",
-    });
+    await pileUp(line, active.managementUrl, QUEUE);
     await bed.timed(flow, "the active is killed, the standby shares nothing", () => active.kill());
     await endSending();
     expect((await flow.audit()).lost, "confirmed, and on the disk of the active").toBeGreaterThanOrEqual(100);

@@ -8,10 +8,12 @@ import {
   type RabbitmqCluster,
   type RabbitmqClusterNode,
 } from "@waybill/services";
-import { afterAll, beforeAll, describe, test } from "vitest";
+import { afterAll, beforeAll, describe, onTestFinished, test } from "vitest";
 import { GROUP } from "../src/cluster/cluster-flow.ts";
 import { deployFile } from "../src/cluster/deploy-file.ts";
 import { leaderOf, seesAll } from "../src/cluster/management.ts";
+import { pileUp } from "../src/cluster/pile-up.ts";
+import { tcpForwarder } from "../src/tcp-forwarder.ts";
 import { clusterBed } from "./cluster-bed.ts";
 
 const there = requirePart("rabbitmq", whyNoRabbitmq({ own: true }));
@@ -50,15 +52,23 @@ describe.runIf(there && haproxy)("quorum queues on three nodes behind HAProxy", 
   }
 
   test("the leader is killed, then its successor, then the proxy: nothing is lost, repeated or overtaken", async () => {
-    const broker = (): ReturnType<typeof rabbitmqBroker> => rabbitmqBroker({ url: cluster.proxyUrl });
-    const flow = await bed.openFlow(broker(), broker());
+    const line = await tcpForwarder(cluster.proxyUrl);
+    onTestFinished(() => line[Symbol.asyncDispose]());
+    const flow = await bed.openFlow(
+      rabbitmqBroker({ url: cluster.proxyUrl }),
+      rabbitmqBroker({ url: line.url }),
+    );
     const endSending = flow.keepSending();
     const first = await leader();
     await bed.timed(flow, "the leader is killed", () => first.kill());
     await first.start();
     await whole();
     const second = await leader();
-    await bed.timed(flow, "its successor is killed", () => second.kill());
+    await pileUp(line, second.managementUrl, `waybill.${GROUP}`);
+    await bed.timed(flow, "its successor is killed with a hundred messages waiting", async () => {
+      await second.kill();
+      line.forwardTo(cluster.proxyUrl);
+    });
     await bed.timed(flow, "HAProxy is killed and started again", async () => {
       await cluster.proxy.kill();
       await cluster.proxy.start();

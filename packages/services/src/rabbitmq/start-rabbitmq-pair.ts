@@ -7,7 +7,7 @@ import { servicePorts } from "../process/service-ports.ts";
 import { startKept } from "../process/start-kept.ts";
 import { whyNoRabbitmq } from "./rabbitmq-binary.ts";
 import { rabbitmqGroup } from "./rabbitmq-group.ts";
-import { amqpUrlOf } from "./rabbitmq-node.ts";
+import { amqpUrlOf, managementUrlOf } from "./rabbitmq-node.ts";
 import { rabbitmqSpecs } from "./rabbitmq-specs.ts";
 
 export interface StartRabbitmqPairOptions {
@@ -19,6 +19,8 @@ export interface StartRabbitmqPairOptions {
 /** One of the two. Its `kill` is the end of all its processes. */
 export interface RabbitmqMachine extends Pick<NodeControl, "start" | "stop" | "kill"> {
   readonly port: number;
+  /** The HTTP API, with user and password. */
+  readonly managementUrl: string;
 }
 
 export interface RabbitmqPair extends AsyncDisposable {
@@ -47,6 +49,7 @@ export function startRabbitmqPair(options: StartRabbitmqPairOptions): Promise<Ra
       const group = rabbitmqGroup([{ ...spec, disk: join(kept.path, "disk"), configuration }]);
       return {
         port: spec.port,
+        managementUrl: managementUrlOf(spec),
         start: () => group.start(),
         stop: () => group.stop(),
         kill: () => group.kill(),
