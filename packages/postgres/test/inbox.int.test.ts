@@ -55,6 +55,66 @@ describe("the inbox", () => {
     expect(await claim(storage, request(received))).toBe("claimed");
   });
 
+  test("a claim finds its stream also when that has another id than before", async () => {
+    const pool = testPool(database.url);
+    const storage = postgresStorage({ pool });
+    const incarnation = randomUUID();
+    const other = placed(0);
+    const together = (asked: ClaimRequest[]): Promise<readonly Claim[]> =>
+      storage.transaction((tx) => storage.inbox.claimMany(tx, asked));
+    const rolledBack = storage.transaction(async (tx) => {
+      await storage.inbox.claim(tx, request(placed(0, {}, incarnation)));
+      throw new Error("rolled back");
+    });
+    await expect(rolledBack).rejects.toThrow("rolled back");
+    expect(await claim(storage, request(other))).toBe("claimed");
+    const first = placed(1, {}, incarnation);
+    expect(await claim(storage, request(first))).toBe("claimed");
+    // As after a restore: the ids of the two streams are exchanged.
+    await pool.query(`with one as (delete from waybill.inbox_stream where incarnation in ('${incarnation}',
+        '${other.position?.incarnation}') returning id, incarnation, consumer_group, source, topic, partition),
+      ids as (select min(id) as low, max(id) as high from one)
+      insert into waybill.inbox_stream (id, consumer_group, source, incarnation, topic, partition)
+      overriding system value
+      select ids.low + ids.high - one.id, consumer_group, source, incarnation, topic, partition from one, ids`);
+    const second = placed(2, {}, incarnation);
+    const third = placed(3, {}, incarnation);
+    expect(await claim(storage, request(second))).toBe("claimed");
+    expect(await together([request(first), request(second), request(third)])).toEqual([
+      "duplicate",
+      "duplicate",
+      "claimed",
+    ]);
+    expect(await claim(storage, request(placed(3, {}, incarnation)))).toBe("conflict");
+    const { rows } = await pool.query(
+      `select i.sequence::text from waybill.inbox i join waybill.inbox_stream s on s.id = i.stream_id
+       where s.incarnation = $1 and i.message_id = any ($2) order by 1`,
+      [incarnation, [second.id, third.id]],
+    );
+    expect(rows).toEqual([{ sequence: "2" }, { sequence: "3" }]);
+  });
+
+  test("a connection is kept for the next message only until the event loop goes round", async () => {
+    const pool = testPool(database.url, 1);
+    const storage = postgresStorage({ pool });
+    const pids: unknown[] = [];
+    const apply = (): Promise<void> =>
+      storage.claimed(request(envelope()), async (tx) => {
+        pids.push((await tx.query("select pg_backend_pid() as pid")).rows[0]?.pid);
+      });
+    let released = 0;
+    pool.on("release", () => (released += 1));
+    await apply();
+    await apply();
+    expect(released).toBe(0);
+    const waiting = pool.query("select 1");
+    const behind = apply();
+    await waiting;
+    await behind;
+    await waitFor(() => pool.idleCount === 1);
+    expect(new Set(pids).size).toBe(1);
+  });
+
   test("a handler that swallows the error of a statement is undone, and its transaction goes on", async () => {
     const storage = open();
     // Twice, because a connection opens in one round trip from the second time on.

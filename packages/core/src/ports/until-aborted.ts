@@ -13,10 +13,11 @@ export function untilAborted<T>(
   return new Promise<T>((resolve, reject) => {
     // What a promise's executor throws rejects it.
     if (signal.aborted) throw signal.reason;
+    const refuse: (reason: unknown) => void = reject;
     const onAbort = (): void => {
       signal.removeEventListener("abort", onAbort);
       giveUp();
-      reject(signal.reason);
+      refuse(signal.reason);
     };
     signal.addEventListener("abort", onAbort);
     work().then(
@@ -26,7 +27,7 @@ export function untilAborted<T>(
       },
       (error: unknown) => {
         signal.removeEventListener("abort", onAbort);
-        reject(error);
+        refuse(error);
       },
     );
   });

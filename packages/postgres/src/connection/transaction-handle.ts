@@ -27,7 +27,7 @@ export class TransactionHandle implements ProxyHandler<ClientBase> {
 
   get(target: ClientBase, property: PropertyKey): unknown {
     if (property === KNOWN) return this;
-    if (property === "query") return (this.#query ??= this.#made(property, target.query as Method));
+    if (property === "query" && this.#query !== null) return this.#query;
     const value: unknown = Reflect.get(target, property, target);
     return typeof value === "function" && property !== "constructor"
       ? this.#methodOf(property, value as Method)
@@ -50,6 +50,7 @@ export class TransactionHandle implements ProxyHandler<ClientBase> {
   }
 
   #methodOf(property: PropertyKey, method: Method): Method {
+    if (property === "query") return (this.#query = this.#made(property, method));
     this.#methods ??= new Map();
     let made = this.#methods.get(property);
     if (made === undefined) this.#methods.set(property, (made = this.#made(property, method)));
