@@ -1,8 +1,9 @@
 import { rabbitmqBroker } from "@waybill/rabbitmq";
-import { requirePart, waitFor, whyNoRabbitmq } from "@waybill/services";
+import { requirePart, whyNoRabbitmq } from "@waybill/services";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { deployFile } from "../src/cluster/deploy-file.ts";
-import { importDefinitions, messagesIn } from "../src/cluster/management.ts";
+import { importDefinitions } from "../src/cluster/management.ts";
+import { pileUp } from "../src/cluster/pile-up.ts";
 import { openSite, type Site } from "../src/cluster/open-site.ts";
 import { clusterBed } from "./cluster-bed.ts";
 
@@ -35,19 +36,17 @@ describe.runIf(there)("federation between two brokers", () => {
       rabbitmqBroker({ url: b.server.url }),
     );
     const endSending = flow.keepSending();
-    a.line.cut();
-    await waitFor(async () => (await messagesIn(a.server.managementUrl, UPSTREAM_QUEUE)) >= 100, {
-      deadlineMs: 30_000,
-      describe: "messages to wait at site A",
-    });
+    await pileUp(a.line, a.server.managementUrl, UPSTREAM_QUEUE);
     await bed.timed(flow, "the link was cut and is back", () => a.line.forwardTo(a.server.url));
     await bed.timed(flow, "site B is killed and started again", async () => {
       await b.server.kill();
       await b.server.start();
     });
-    await bed.timed(flow, "site A is killed and started again", async () => {
+    await pileUp(a.line, a.server.managementUrl, UPSTREAM_QUEUE);
+    await bed.timed(flow, "site A is killed with a hundred messages waiting, and started again", async () => {
       await a.server.kill();
       await a.server.start();
+      a.line.forwardTo(a.server.url);
     });
     await endSending();
     await bed.expectFlawless(flow, 100);

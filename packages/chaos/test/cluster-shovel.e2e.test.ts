@@ -3,6 +3,7 @@ import { requirePart, waitFor, whyNoRabbitmq } from "@waybill/services";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { deployFile } from "../src/cluster/deploy-file.ts";
 import { importDefinitions, messagesIn, publishBare } from "../src/cluster/management.ts";
+import { pileUp } from "../src/cluster/pile-up.ts";
 import { openSite, type Site } from "../src/cluster/open-site.ts";
 import { clusterBed } from "./cluster-bed.ts";
 
@@ -31,19 +32,17 @@ describe.runIf(there)("a shovel between two brokers", () => {
       rabbitmqBroker({ url: b.server.url }),
     );
     const endSending = flow.keepSending();
-    b.line.cut();
-    await waitFor(async () => (await messagesIn(a.server.managementUrl, "to-site-b")) >= 100, {
-      deadlineMs: 30_000,
-      describe: "messages to wait at site A",
-    });
+    await pileUp(b.line, a.server.managementUrl, "to-site-b");
     await bed.timed(flow, "the link was cut and is back", () => b.line.forwardTo(b.server.url));
     await bed.timed(flow, "site B is killed and started again", async () => {
       await b.server.kill();
       await b.server.start();
     });
-    await bed.timed(flow, "site A is killed and started again", async () => {
+    await pileUp(b.line, a.server.managementUrl, "to-site-b");
+    await bed.timed(flow, "site A is killed with a hundred messages waiting, and started again", async () => {
       await a.server.kill();
       await a.server.start();
+      b.line.forwardTo(b.server.url);
     });
     await endSending();
     await bed.expectFlawless(flow, 100);
