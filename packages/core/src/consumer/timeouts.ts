@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { Clock } from "../ports/clock.ts";
 
 /** Something that happens unless it is cancelled. */
-export interface Timeout {
+interface Timeout {
   readonly ms: number;
   readonly dueAt: number;
   readonly action: () => void;
