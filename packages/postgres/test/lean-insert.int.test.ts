@@ -91,9 +91,9 @@ describe("lean inserts", () => {
     const blocker = await admin.connect();
     await blocker.query("begin; lock table waybill.outbox in access exclusive mode");
     await client.query("begin");
-    const waiting = send();
+    const refused = expect(send()).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
     await admin.query("select pg_terminate_backend($1)", [rows[0]?.pid]);
-    await expect(waiting).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+    await refused;
     expect(submits()).toBe(1);
     await blocker.query("rollback");
     blocker.release();
