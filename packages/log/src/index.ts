@@ -3,6 +3,17 @@ export { LOG_ERROR_CODES, LogCorruptError, LogError, LogOwnedError } from "./err
 export type { LogErrorCode } from "./errors/log-error.ts";
 export type { LogOptions } from "./options.ts";
 export type { LogRecord } from "./format/batch-frame.ts";
+export type { GapReason, LogGap } from "./format/log-gap.ts";
+export type {
+  DamageKind,
+  LogDamage,
+  LogInspection,
+  LogRepair,
+  RepairOptions,
+  RepairStep,
+  SegmentInspection,
+  UnfinishedWrite,
+} from "./offline/inspection.ts";
 export type { LogBlock } from "./read/log-reader.ts";
 export type { TornTail } from "./recovery/recover-log.ts";
 export { recordOf } from "./write/record-source.ts";

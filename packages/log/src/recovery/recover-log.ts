@@ -11,7 +11,8 @@ import type { LogFile } from "../ports/file-system.ts";
 import type { SegmentPlace } from "../segment/segment.ts";
 import { WritableSegment } from "../segment/segment.ts";
 import type { SegmentCatalog } from "../segment/segment-catalog.ts";
-import type { BadTail, SegmentScan } from "./scan-segment.ts";
+import type { BadPart } from "../read/walk-segment.ts";
+import type { SegmentScan } from "./scan-segment.ts";
 import { scanSegment } from "./scan-segment.ts";
 
 /** A write that a crash cut off: it was never confirmed, and its bytes are kept in `file`. */
@@ -102,10 +103,10 @@ async function cutOff(
   file: LogFile,
   segment: SegmentPlace,
   scan: SegmentScan,
-  bad: BadTail,
+  bad: BadPart,
 ): Promise<TornTail> {
   const { fileSystem, directory } = options;
-  const torn = Buffer.alloc(bad.dirtyEnd - scan.endPosition);
+  const torn = Buffer.alloc(bad.endPosition - scan.endPosition);
   await file.read(torn, scan.endPosition);
   const folder = join(directory, "torn");
   await fileSystem.makeDirectory(folder);
