@@ -8,7 +8,10 @@ export interface ConnectionEvents {
   tell(eventName: string): void;
 }
 
-/** Events other than those of the connection stay with `producer`, which never has any. */
+/**
+ * Listeners for connecting and disconnecting are kept and told here. A listener for any other event (of requests, say) is
+ * given to `producer` as kafkajs expects, and waits in vain: a producer that is never connected sends no request.
+ */
 export function connectionEvents(producer: Producer): ConnectionEvents {
   const { CONNECT, DISCONNECT } = producer.events;
   const listeners = new Map<string, Set<Listener>>([
