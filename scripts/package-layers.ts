@@ -8,7 +8,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   migrations: [],
   "packages/amqp": [],
   "packages/broker": ["@waybill/core", "@waybill/log", "@waybill/amqp", "@waybill/rabbitmq"],
-  "packages/server": ["@waybill/amqp", "@waybill/broker"],
+  "packages/server": ["@waybill/amqp", "@waybill/broker", "@waybill/core"],
   "packages/postgres": ["@waybill/core", "@waybill/migrations"],
   "packages/rabbitmq": ["@waybill/core"],
   "packages/kafka": ["@waybill/core"],
@@ -21,6 +21,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
     "@waybill/rabbitmq",
     "@waybill/kafka",
     "@waybill/server",
+    "@waybill/log",
   ],
   benchmarks: [
     "@waybill/core",

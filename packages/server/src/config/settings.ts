@@ -1,0 +1,100 @@
+import { z } from "zod";
+import { addresses, bytes, count, durationMs, names, oneOf, text } from "./values.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+const HOUR_MS = 3_600_000;
+
+/** Every setting of the broker, with what it is when nobody says otherwise. */
+export const settingsSchema = z.strictObject({
+  dataDir: text("a folder").prefault("./waybill-data"),
+  listen: addresses().prefault("127.0.0.1:5672"),
+  tlsListen: addresses().prefault("none"),
+  tlsCert: text("a file with the certificate and its chain in PEM").optional(),
+  tlsKey: text("a file with the private key in PEM").optional(),
+  tlsCa: text("a file with certificates in PEM").optional(),
+  tlsClientCert: oneOf(["none", "require"]).prefault("none"),
+  usersFile: text("a file").optional(),
+  virtualHosts: names(256).prefault("/"),
+  connectionsMax: count(1, 1_000_000).prefault(4_096),
+  connectionsPerUserMax: count(1, 1_000_000).prefault(4_096),
+  channelsMax: count(1, 65_535).prefault(2_047),
+  frameBytesMax: bytes(4 * KIB, 4 * MIB).prefault("128KiB"),
+  messageBytesMax: bytes(1, 128 * MIB).prefault("16MiB"),
+  handshakeTimeout: durationMs(100, HOUR_MS).prefault("10s"),
+  heartbeat: durationMs(0, HOUR_MS).prefault("60s"),
+  backlogBytesMax: bytes(MIB, 64 * GIB).prefault("64MiB"),
+  queuesMax: count(1, 10_000_000).prefault(100_000),
+  diskFreeMin: bytes(0, 1024 * GIB).prefault("200MiB"),
+  healthListen: addresses().prefault("127.0.0.1:15692"),
+  logFormat: oneOf(["text", "json"]).prefault("text"),
+  logLevel: oneOf(["debug", "info", "warn", "error"]).prefault("info"),
+  shutdownTimeout: durationMs(0, HOUR_MS).prefault("10s"),
+});
+
+export type Settings = z.output<typeof settingsSchema>;
+export type SettingName = keyof Settings;
+
+/** How a setting is shown to people. */
+interface Shown {
+  /** Stands for the value in the help of a flag. */
+  readonly value: string;
+  readonly description: string;
+}
+
+export const shownSettings = {
+  dataDir: { value: "folder", description: "where messages, queues and users are kept; one process owns it" },
+  listen: { value: "address", description: "where clients connect without TLS" },
+  tlsListen: { value: "address", description: "where clients connect with TLS; needs a certificate and key" },
+  tlsCert: { value: "file", description: "certificate and chain, PEM" },
+  tlsKey: { value: "file", description: "private key, PEM" },
+  tlsCa: { value: "file", description: "who signs the certificates of clients, PEM" },
+  tlsClientCert: { value: "choice", description: "require a certificate of clients, or none" },
+  usersFile: { value: "file", description: "the users, when not users.json in the data folder" },
+  virtualHosts: { value: "names", description: "virtual hosts to create at start" },
+  connectionsMax: { value: "count", description: "open connections at most" },
+  connectionsPerUserMax: { value: "count", description: "open connections of one user at most" },
+  channelsMax: { value: "count", description: "channels of one connection at most" },
+  frameBytesMax: { value: "size", description: "largest frame" },
+  messageBytesMax: { value: "size", description: "largest message" },
+  handshakeTimeout: { value: "time", description: "how long a client may take to log in" },
+  heartbeat: { value: "time", description: "heartbeat proposed to clients; 0s turns it off" },
+  backlogBytesMax: {
+    value: "size",
+    description: "published bytes that may wait for the disk; beyond it publishers are slowed down",
+  },
+  queuesMax: { value: "count", description: "queues of all virtual hosts at most" },
+  diskFreeMin: {
+    value: "size",
+    description: "publishers are stopped while the disk has less free than this",
+  },
+  healthListen: { value: "address", description: "HTTP for /health, /metrics and /queues" },
+  logFormat: { value: "format", description: "log lines as text or json" },
+  logLevel: { value: "level", description: "the least important lines to write: debug, info, warn or error" },
+  shutdownTimeout: { value: "time", description: "how long to finish what is on its way when told to stop" },
+} as const satisfies Record<SettingName, Shown>;
+
+export const settingNames = Object.keys(shownSettings) as readonly SettingName[];
+
+/** `--tls-cert` for `tlsCert`. */
+export function flagOf(name: SettingName | "config"): string {
+  return `--${words(name).join("-")}`;
+}
+
+/** `WAYBILL_BROKER_TLS_CERT` for `tlsCert`. */
+export function variableOf(name: SettingName | "config"): string {
+  return `${VARIABLE_PREFIX}${words(name).join("_").toUpperCase()}`;
+}
+
+export const VARIABLE_PREFIX = "WAYBILL_BROKER_";
+
+/** The default as text, or `undefined` when there is none. */
+export function defaultOf(name: SettingName): string | undefined {
+  const { def } = settingsSchema.shape[name];
+  return "defaultValue" in def ? String(def.defaultValue) : undefined;
+}
+
+function words(name: string): string[] {
+  return name.split(/(?=[A-Z])/).map((word) => word.toLowerCase());
+}
