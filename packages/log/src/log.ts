@@ -1,6 +1,7 @@
 import { join } from "node:path";
-import { LogError } from "./errors/log-error.ts";
+import { LogError, LogLostError } from "./errors/log-error.ts";
 import type { LogRecord } from "./format/batch-frame.ts";
+import type { LogGap } from "./format/log-gap.ts";
 import type { LogOptions, ResolvedLogOptions } from "./options.ts";
 import { resolveLogOptions } from "./options.ts";
 import type { OwnerLock } from "./ports/owner-lock.ts";
@@ -8,6 +9,8 @@ import type { LogBlock } from "./read/log-reader.ts";
 import { LogReader } from "./read/log-reader.ts";
 import type { Recovery, TornTail } from "./recovery/recover-log.ts";
 import { recoverLog } from "./recovery/recover-log.ts";
+import { writeGapSegment } from "./segment/segment-builder.ts";
+import type { SegmentRange } from "./segment/segment-catalog.ts";
 import { SegmentCatalog } from "./segment/segment-catalog.ts";
 import { SegmentWriter } from "./segment/segment-writer.ts";
 import { GroupCommit } from "./write/group-commit.ts";
@@ -96,22 +99,51 @@ export class Log implements AsyncDisposable {
     return this.#reader.read(fromOffset, this.durableOffset);
   }
 
-  /** The durable records from `fromOffset` up to where the log ended at the call. */
-  async *records(fromOffset = this.firstOffset): AsyncGenerator<LogRecord> {
+  /**
+   * The durable records from `fromOffset` up to where the log ended at the call. `onGap` is told, in between, which offsets
+   * hold none; without it, offsets that a repair gave up are an error, and dropped ones are passed over.
+   *
+   * @throws LogError as `read`, and `OFFSETS_LOST`.
+   */
+  async *records(
+    fromOffset = this.firstOffset,
+    onGap: (gap: LogGap) => void = refuseLost,
+  ): AsyncGenerator<LogRecord> {
     const end = this.durableOffset;
     for (let next = fromOffset; next < end;) {
-      const block = await this.#reader.read(next, end);
-      yield* block.records;
-      next = block.nextOffset;
+      const { records, gaps, nextOffset } = await this.#reader.read(next, end);
+      let told = 0;
+      for (const record of records) {
+        for (; (gaps[told]?.fromOffset ?? Infinity) < record.offset; told += 1) tell(gaps[told], onGap);
+        yield record;
+      }
+      for (; told < gaps.length; told += 1) tell(gaps[told], onGap);
+      next = nextOffset;
     }
   }
 
   /** Removes the oldest segments that hold nothing from `offset` on; never the one in use. */
   dropBefore(offset: number): Promise<void> {
-    const dropped = this.#dropping.then(() => this.#drop(Math.min(offset, this.durableOffset)));
-    // The caller is told of a failure; the next call, and `close`, go on.
-    this.#dropping = dropped.catch(() => {});
-    return dropped;
+    return this.#afterDrops(() => this.#drop(Math.min(offset, this.durableOffset)));
+  }
+
+  /**
+   * Frees the space of every segment whose offsets all lie in `[fromOffset, toOffset)`; never of the one in use. Readers are
+   * told of a gap there, reason `dropped`. What it frees comes back whole if the machine loses power at once.
+   */
+  dropRange(fromOffset: number, toOffset: number): Promise<void> {
+    if (fromOffset <= this.firstOffset) return this.dropBefore(toOffset);
+    return this.#afterDrops(() => this.#empty(fromOffset, Math.min(toOffset, this.durableOffset)));
+  }
+
+  /** The segments in order. The last one is in use. */
+  get segments(): readonly SegmentRange[] {
+    const { segments } = this.#catalog;
+    return segments.map(({ baseOffset, gap }, index) => ({
+      baseOffset,
+      endOffset: segments[index + 1]?.baseOffset ?? this.durableOffset,
+      isDropped: gap !== null,
+    }));
   }
 
   /** Size of the segments on disk. */
@@ -142,6 +174,33 @@ export class Log implements AsyncDisposable {
     return this.close();
   }
 
+  /** One at a time. The caller is told of a failure; the next call, and `close`, go on. */
+  #afterDrops(drop: () => Promise<void>): Promise<void> {
+    const dropped = this.#dropping.then(drop);
+    this.#dropping = dropped.catch(() => {});
+    return dropped;
+  }
+
+  /** A small file takes the place of each segment in one step, so that a missing one still means damage. */
+  async #empty(fromOffset: number, toOffset: number): Promise<void> {
+    const { fileSystem, epoch, now } = this.#options;
+    const { segments } = this.#catalog;
+    const draft = join(this.#folder, "drop.tmp");
+    let count = 0;
+    for (const [index, segment] of [...segments].entries()) {
+      const { baseOffset, path, gap } = segment;
+      const endOffset = segments[index + 1]?.baseOffset ?? Infinity;
+      if (gap !== null || baseOffset < fromOffset || endOffset > toOffset) continue;
+      const stamp = { epoch: epoch(), now: now() };
+      await writeGapSegment(fileSystem, draft, { baseOffset, endOffset, reason: "dropped" }, stamp);
+      this.#catalog.empty(segment, { fromOffset: baseOffset, toOffset: endOffset, reason: "dropped" });
+      await this.#catalog.closeFile(path);
+      await fileSystem.rename(draft, path);
+      count += 1;
+    }
+    if (count > 0) await fileSystem.syncDirectory(this.#folder);
+  }
+
   async #drop(offset: number): Promise<void> {
     const segments = this.#catalog.before(offset);
     if (segments.length === 0) return;
@@ -166,6 +225,14 @@ export class Log implements AsyncDisposable {
       this.#lock.release();
     }
   }
+}
+
+function tell(gap: LogGap | undefined, onGap: (gap: LogGap) => void): void {
+  if (gap !== undefined) onGap(gap);
+}
+
+function refuseLost(gap: LogGap): void {
+  if (gap.reason === "lost") throw new LogLostError(gap);
 }
 
 /**

@@ -1,6 +1,9 @@
+import type { LogGap } from "../format/log-gap.ts";
+
 /** Every code of a `LogError`. */
 export const LOG_ERROR_CODES = [
   "OPTIONS_INVALID",
+  "LOG_MISSING",
   "LOG_OWNED",
   "LOG_CORRUPT",
   "LOG_POISONED",
@@ -9,6 +12,7 @@ export const LOG_ERROR_CODES = [
   "QUEUE_FULL",
   "RECORD_TOO_LARGE",
   "OFFSET_DROPPED",
+  "OFFSETS_LOST",
 ] as const;
 
 export type LogErrorCode = (typeof LOG_ERROR_CODES)[number];
@@ -35,6 +39,19 @@ export class LogOwnedError extends LogError {
       `${directory} is in use by ${ownerPid === null ? "another process" : `process ${ownerPid}`}.`,
     );
     this.ownerPid = ownerPid;
+  }
+}
+
+/** A repair gave up records that a reader did not expect to be missing. */
+export class LogLostError extends LogError {
+  readonly gap: LogGap;
+
+  constructor(gap: LogGap) {
+    super(
+      "OFFSETS_LOST",
+      `Records ${gap.fromOffset} to ${gap.toOffset - 1} were damaged and given up by a repair.`,
+    );
+    this.gap = gap;
   }
 }
 

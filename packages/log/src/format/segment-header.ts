@@ -43,7 +43,9 @@ export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | string {
     return "the CRC of the segment header does not match";
   const format = bytes.readUInt32LE(4);
   if (format !== FORMAT) return `segment format ${format} is not known to this version`;
-  return { baseOffset: readWhole(bytes, 8), epoch: bytes.readUInt32LE(16), createdAt: readWhole(bytes, 24) };
+  const baseOffset = readWhole(bytes, 8);
+  if (!Number.isSafeInteger(baseOffset)) return "the segment header says an offset that no log reaches";
+  return { baseOffset, epoch: bytes.readUInt32LE(16), createdAt: readWhole(bytes, 24) };
 }
 
 /** `<20-digit offset>.log` */
@@ -53,5 +55,17 @@ export function segmentName(baseOffset: number): string {
 
 /** The base offset that a file name says, or `null` if it is no segment's name. */
 export function parseSegmentName(name: string): number | null {
-  return /^\d{20}\.log$/.test(name) ? Number(name.slice(0, 20)) : null;
+  if (!/^\d{20}\.log$/.test(name)) return null;
+  const offset = Number(name.slice(0, 20));
+  return Number.isSafeInteger(offset) ? offset : null;
+}
+
+/** `<20-digit offset>.repaired`: a segment that a repair has written whole and not yet put in its place. */
+export function repairedName(baseOffset: number): string {
+  return segmentName(baseOffset).replace(/log$/, "repaired");
+}
+
+/** The base offset that the name of a prepared segment says, or `null`. */
+export function parseRepairedName(name: string): number | null {
+  return name.endsWith(".repaired") ? parseSegmentName(name.replace(/repaired$/, "log")) : null;
 }

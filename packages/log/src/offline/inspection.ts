@@ -73,23 +73,18 @@ export interface LogInspection {
   readonly damage: readonly LogDamage[];
 }
 
-export interface RepairOptions {
-  /** `true` changes files; otherwise it is only said what would be done. */
-  readonly apply: boolean;
-}
-
 /** One file that a repair replaces, adds or takes away. */
 export interface RepairStep {
   /**
    * - `rewrite`: a new file under the same name holds what could be read, and gaps for what is lost.
    * - `add`: a new file holds nothing but a gap, where records are missing.
    * - `remove`: the file is taken away; it holds nothing that another one does not.
+   * - `finish`: a file that an earlier repair had prepared takes its place.
    */
-  readonly kind: "rewrite" | "add" | "remove";
+  readonly kind: "rewrite" | "add" | "remove" | "finish";
   readonly file: string;
   /** Where the damaged file is kept, or `null` if there was none. */
   readonly keptAs: string | null;
-  readonly recordsKept: number;
 }
 
 /** What `repairLog` did, or would do. */

@@ -5,3 +5,6 @@ export interface OwnerLock {
 
 /** @throws LogError `LOG_OWNED` with the pid of the owner. */
 export type AcquireLock = (directory: string) => OwnerLock;
+
+/** Who holds the lock, without taking it or changing anything; `null` if nobody does. */
+export type FindOwner = (directory: string) => { readonly pid: number | null } | null;

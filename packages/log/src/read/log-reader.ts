@@ -1,12 +1,18 @@
 import { LogCorruptError, LogError } from "../errors/log-error.ts";
 import type { BatchHeader, LogRecord } from "../format/batch-frame.ts";
-import { decodeBatchHeader, decodeBody, frameBytes } from "../format/batch-frame.ts";
+import { BATCH_HEADER_BYTES, decodeBatchHeader, decodeBody, frameBytes } from "../format/batch-frame.ts";
+import type { LogGap } from "../format/log-gap.ts";
 import { SEGMENT_HEADER_BYTES } from "../format/segment-header.ts";
 import type { CatalogSegment, SegmentCatalog } from "../segment/segment-catalog.ts";
 
-/** Consecutive records, and where the next ones begin. Their data are views on one block of memory. */
+/**
+ * Records in order, and where the next ones begin. Their data are views on one block of memory. Every offset from the one
+ * asked for to `nextOffset` is that of a record or lies in a gap.
+ */
 export interface LogBlock {
   readonly records: readonly LogRecord[];
+  /** Offsets that hold no record, in order. Almost always empty. */
+  readonly gaps: readonly LogGap[];
   /** Pass it to the next read. Equal to the offset asked for when there is nothing yet. */
   readonly nextOffset: number;
 }
@@ -42,31 +48,51 @@ export class LogReader {
    * are damaged.
    */
   async read(fromOffset: number, endOffset: number): Promise<LogBlock> {
-    if (fromOffset >= endOffset) return { records: [], nextOffset: fromOffset };
+    if (fromOffset >= endOffset) return { records: [], gaps: [], nextOffset: fromOffset };
     const cached = this.#blocks.get(fromOffset);
     if (cached !== undefined && cached.nextOffset <= endOffset) return cached;
     let cursor = this.#cursorFor(fromOffset);
     let bytes = BLOCK_BYTES;
     for (;;) {
-      const block = Buffer.allocUnsafeSlow(bytes);
-      const filled = block.subarray(0, await this.#catalog.read(cursor.segment, block, cursor.position));
-      const parsed = parseBlock(filled, cursor, fromOffset, endOffset);
-      if (parsed.records.length > 0) return this.#keep(fromOffset, parsed);
-      // Nothing yet: a batch larger than the block, batches before `fromOffset`, or the end of the segment.
-      bytes = Math.max(BLOCK_BYTES, parsed.neededBytes);
-      if (parsed.next.position > cursor.position || parsed.neededBytes > filled.length) {
-        const cutOff =
-          parsed.neededBytes > filled.length &&
-          filled.length < block.length &&
-          parsed.next.position === cursor.position;
-        if (cutOff) throw corrupt(cursor, "the file is cut off");
-        cursor = parsed.next;
-      } else {
-        cursor = this.#nextSegment(cursor);
+      const { gap } = cursor.segment;
+      if (gap !== null) return withinGap(gap, fromOffset, endOffset);
+      const block = await this.#readBlock(cursor, bytes);
+      if (block === null) {
+        cursor = this.#cursorFor(Math.max(cursor.offset, fromOffset));
+        continue;
       }
+      const parsed = parseBlock(block, cursor, fromOffset, endOffset);
+      if (parsed.nextOffset > fromOffset) return this.#keep(fromOffset, parsed);
+      // Nothing yet: a batch larger than the block, batches before `fromOffset`, or the end of the segment.
+      const isCut = parsed.neededBytes > block.length;
+      if (isCut && parsed.next.position === cursor.position)
+        await this.#checkLength(cursor, parsed.neededBytes);
+      bytes = Math.max(BLOCK_BYTES, parsed.neededBytes);
+      if (isCut || parsed.next.position > cursor.position) cursor = parsed.next;
+      else cursor = this.#nextSegment(cursor);
     }
   }
 
+  /** `null`: the segment was taken away meanwhile; look for the offset again. */
+  async #readBlock(cursor: Cursor, bytes: number): Promise<Buffer | null> {
+    const { segment, position } = cursor;
+    const block = Buffer.allocUnsafeSlow(bytes);
+    try {
+      const filled = await this.#catalog.read(segment, block, position);
+      if (this.#catalog.holds(segment)) return block.subarray(0, filled);
+    } catch (error) {
+      if (this.#catalog.holds(segment)) throw error;
+    }
+    return null;
+  }
+
+  /** Before memory is taken for a batch: a length that the file cannot hold is damage. */
+  async #checkLength(cursor: Cursor, bytes: number): Promise<void> {
+    const size = await this.#catalog.sizeOf(cursor.segment);
+    if (cursor.position + bytes > size) throw corrupt(cursor, "the file is cut off");
+  }
+
+  /** Lets go of what is remembered about offsets before `offset`. */
   forgetBefore(offset: number): void {
     for (const map of [this.#cursors, this.#blocks]) {
       // One at `offset` itself may still stand at the end of a segment that goes.
@@ -76,7 +102,7 @@ export class LogReader {
 
   #cursorFor(offset: number): Cursor {
     const hint = this.#cursors.get(offset);
-    if (hint !== undefined) return hint;
+    if (hint !== undefined && this.#catalog.holds(hint.segment)) return hint;
     const segment = this.#catalog.find(offset);
     if (segment === null) throw new LogError("OFFSET_DROPPED", `Record ${offset} is no longer in the log.`);
     const start = segment.index.find(offset) ?? {
@@ -94,7 +120,8 @@ export class LogReader {
   }
 
   #keep(fromOffset: number, parsed: ParsedBlock): LogBlock {
-    const block: LogBlock = { records: parsed.records, nextOffset: parsed.nextOffset };
+    const { records, gaps, nextOffset } = parsed;
+    const block: LogBlock = { records, gaps, nextOffset };
     if (parsed.nextOffset === parsed.next.offset)
       remember(this.#cursors, parsed.nextOffset, parsed.next, HINTS_MAX);
     if (!parsed.cutByEnd) remember(this.#blocks, fromOffset, block, BLOCKS_CACHED_MAX);
@@ -104,6 +131,7 @@ export class LogReader {
 
 interface ParsedBlock {
   readonly records: LogRecord[];
+  readonly gaps: LogGap[];
   readonly nextOffset: number;
   /** Behind the last whole batch of the block. */
   readonly next: Cursor;
@@ -116,6 +144,7 @@ interface ParsedBlock {
 function parseBlock(block: Buffer, start: Cursor, fromOffset: number, endOffset: number): ParsedBlock {
   const { segment } = start;
   const records: LogRecord[] = [];
+  const gaps: LogGap[] = [];
   let at = 0;
   let { offset } = start;
   let neededBytes = 0;
@@ -124,27 +153,41 @@ function parseBlock(block: Buffer, start: Cursor, fromOffset: number, endOffset:
     const header = decodeBatchHeader(block, at);
     if (header === null) break;
     checkHeader(header, cursor);
-    neededBytes = frameBytes(header.bodyBytes);
+    // The padding of the last batch of a file may be missing.
+    neededBytes = BATCH_HEADER_BYTES + header.bodyBytes;
     if (at + neededBytes > block.length) break;
     segment.index.add(offset, cursor.position);
     offset += header.count;
-    if (offset > fromOffset) {
+    if (offset > fromOffset && header.gap !== null) {
+      const gapEnd = Math.min(offset, endOffset);
+      gaps.push({
+        fromOffset: Math.max(header.firstOffset, fromOffset),
+        toOffset: gapEnd,
+        reason: header.gap,
+      });
+    } else if (offset > fromOffset) {
       const body = decodeBody(block, at, header);
       if (typeof body === "string") throw corrupt(cursor, body);
       for (const record of body)
         if (record.offset >= fromOffset && record.offset < endOffset) records.push(record);
     }
-    at += neededBytes;
+    at += frameBytes(header.bodyBytes);
     neededBytes = 0;
   }
   const next: Cursor = { segment, position: start.position + at, offset };
   return {
     records,
+    gaps,
     nextOffset: Math.min(offset, endOffset),
     next,
     neededBytes,
     cutByEnd: offset >= endOffset,
   };
+}
+
+function withinGap({ toOffset, reason }: LogGap, fromOffset: number, endOffset: number): LogBlock {
+  const nextOffset = Math.min(toOffset, endOffset);
+  return { records: [], gaps: [{ fromOffset, toOffset: nextOffset, reason }], nextOffset };
 }
 
 function checkHeader(header: BatchHeader, cursor: Cursor): void {

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { LogCorruptError } from "../errors/log-error.ts";
 import {
   decodeSegmentHeader,
+  parseRepairedName,
   parseSegmentName,
   SEGMENT_HEADER_BYTES,
   segmentName,
@@ -40,6 +41,7 @@ export async function recoverLog(
   catalog: SegmentCatalog,
 ): Promise<Recovery> {
   const names = await options.fileSystem.list(folder);
+  checkRepaired(folder, names);
   const bases = names.map(parseSegmentName).filter((base) => base !== null);
   bases.sort((a, b) => a - b);
   for (const base of bases) catalog.add(await readPlace(options, folder, base));
@@ -73,6 +75,17 @@ export async function recoverLog(
   } catch (error) {
     await file.close();
     throw error;
+  }
+}
+
+function checkRepaired(folder: string, names: readonly string[]): void {
+  for (const name of names) {
+    const offset = parseRepairedName(name);
+    if (offset === null) continue;
+    throw new LogCorruptError(
+      { file: join(folder, name), position: 0, offset },
+      "a repair was cut off before this file was in its place; repair again",
+    );
   }
 }
 

@@ -11,7 +11,7 @@ export interface SegmentScan {
   readonly endPosition: number;
   readonly endOffset: number;
   readonly fileBytes: number;
-  /** The last valid batch, a view on memory. Only it may not be durable: each batch was written after the one before. */
+  /** The last valid batch. Only it may not be durable: each batch was written after the one before. */
   readonly lastFrame: { readonly position: number; readonly bytes: Buffer } | null;
   /** `null`: only zeros follow. */
   readonly bad: BadPart | null;
@@ -38,9 +38,12 @@ export async function scanSegment(
     endOffset += part.header.count;
     endPosition = part.position + frameBytes(part.header.bodyBytes);
   }
-  const lastFrame =
-    lastPosition === null
-      ? null
-      : { position: lastPosition, bytes: await window.view(lastPosition, endPosition - lastPosition) };
+  let lastFrame: SegmentScan["lastFrame"] = null;
+  if (lastPosition !== null) {
+    // The padding may be missing in the file.
+    const bytes = Buffer.alloc(endPosition - lastPosition);
+    (await window.view(lastPosition, bytes.length)).copy(bytes);
+    lastFrame = { position: lastPosition, bytes };
+  }
   return { endPosition, endOffset, fileBytes: window.fileBytes, lastFrame, bad };
 }

@@ -1,3 +1,4 @@
+import type { LogGap } from "../format/log-gap.ts";
 import type { FileSystem, LogFile } from "../ports/file-system.ts";
 import type { SegmentPlace } from "./segment.ts";
 import { SparseIndex } from "./sparse-index.ts";
@@ -7,6 +8,17 @@ const OPEN_FILES_MAX = 32;
 /** A segment as readers see it. */
 export interface CatalogSegment extends SegmentPlace {
   readonly index: SparseIndex;
+  /** Set when all of it was dropped: its file is not read any more. */
+  readonly gap: LogGap | null;
+}
+
+/** The offsets of one segment file. */
+export interface SegmentRange {
+  readonly baseOffset: number;
+  /** Behind its last one. */
+  readonly endOffset: number;
+  /** Its space was freed; it takes part in nothing but the order of offsets. */
+  readonly isDropped: boolean;
 }
 
 /** All segments of a log in order, and a bounded number of open files for reading them. */
@@ -28,7 +40,7 @@ export class SegmentCatalog {
   }
 
   add(place: SegmentPlace): CatalogSegment {
-    const segment: CatalogSegment = { ...place, index: new SparseIndex() };
+    const segment: CatalogSegment = { ...place, index: new SparseIndex(), gap: null };
     this.#segments.push(segment);
     return segment;
   }
@@ -58,6 +70,16 @@ export class SegmentCatalog {
     return this.#segments.slice(0, count);
   }
 
+  /** The segment is still part of the log. */
+  holds(segment: SegmentPlace): boolean {
+    return this.find(segment.baseOffset) === segment;
+  }
+
+  /** From now on readers are told that nothing is in the segment. */
+  empty(segment: CatalogSegment, gap: LogGap): void {
+    this.#segments[this.#segments.indexOf(segment)] = { ...segment, gap };
+  }
+
   forgetOldest(): void {
     this.#segments.shift();
   }
@@ -73,6 +95,15 @@ export class SegmentCatalog {
       if (left > 0) this.#readers.set(path, left);
       else this.#readers.delete(path);
       if (left === 0 && this.#retired.delete(path)) await this.closeFile(path);
+    }
+  }
+
+  async sizeOf({ path }: SegmentPlace): Promise<number> {
+    const file = await this.#fileSystem.open(path, "read");
+    try {
+      return await file.size();
+    } finally {
+      await file.close();
     }
   }
 

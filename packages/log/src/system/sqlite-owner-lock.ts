@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { LogError, LogOwnedError } from "../errors/log-error.ts";
@@ -24,6 +24,22 @@ export function acquireSqliteLock(directory: string): OwnerLock {
   return { release: () => database.close() };
 }
 
+/** Who holds the lock that `acquireSqliteLock` takes, without taking it or changing anything; `null` if nobody does. */
+export function findSqliteOwner(directory: string): { readonly pid: number | null } | null {
+  const path = join(directory, "lock");
+  if (!existsSync(path)) return null;
+  const database = openDatabase(path, { readOnly: true });
+  try {
+    database.exec("SELECT count(*) FROM sqlite_master");
+    return null;
+  } catch (error) {
+    if (isBusy(error)) return { pid: readPid(join(directory, "owner")) };
+    return null;
+  } finally {
+    database.close();
+  }
+}
+
 /** SQLITE_BUSY is 5, SQLITE_LOCKED 6. */
 function isBusy(error: unknown): boolean {
   return error instanceof Error && "errcode" in error && (error.errcode === 5 || error.errcode === 6);
@@ -39,7 +55,7 @@ function readPid(ownerFile: string): number | null {
 }
 
 /** Loads `node:sqlite` without its ExperimentalWarning; every other warning passes. */
-function openDatabase(path: string): DatabaseSync {
+function openDatabase(path: string, options: { readonly readOnly?: boolean } = {}): DatabaseSync {
   const original = Object.getOwnPropertyDescriptor(process, "emitWarning");
   const emitWarning = process.emitWarning.bind(process);
   process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
@@ -48,7 +64,7 @@ function openDatabase(path: string): DatabaseSync {
   };
   try {
     const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
-    return new DatabaseSync(path);
+    return new DatabaseSync(path, options);
   } finally {
     if (original !== undefined) Object.defineProperty(process, "emitWarning", original);
   }
