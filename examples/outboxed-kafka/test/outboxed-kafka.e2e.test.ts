@@ -1,3 +1,4 @@
+import { killInTurn, placeOrder } from "@waybill/conformance";
 import { migrate } from "@waybill/postgres";
 import {
   requirePart,
@@ -46,6 +47,11 @@ describe.runIf(requirePart("kafka", whyNoKafka({ own: true })))("a service with 
     }
   }
 
+  async function loadOrders(): Promise<string[]> {
+    const found = await rows("select order_id from orders where order_id like 'load-%'");
+    return found.map(({ order_id }) => order_id);
+  }
+
   const start = async (name: string): Promise<TsProcess> => {
     const env = { DATABASE_URL: database.url, KAFKA_BROKERS: server.brokers.join(), PORT: "0" };
     const child = testProcess(source(name), [], { env });
@@ -60,7 +66,7 @@ describe.runIf(requirePart("kafka", whyNoKafka({ own: true })))("a service with 
       const service = await start(name);
       for (const customer of customers) {
         const order = { orderId: `${name} ${customer}`, customer, sku: "tea", placedAt: 1_700_000_000_000 };
-        expect(await post(service, order)).toBe(201);
+        expect(await placeOrder(service, order)).toBe(201);
       }
       const arrived = (): Message[] => got(consumer).filter((one) => orderOf(one).orderId.startsWith(name));
       await waitFor(() => arrived().length === customers.length, { describe: `the orders of ${name}` });
@@ -88,28 +94,12 @@ describe.runIf(requirePart("kafka", whyNoKafka({ own: true })))("a service with 
 
   test("loses nothing while it and Kafka are killed: every order has its record, none that was rolled back has", async () => {
     const consumer = await start("consumer");
-    let service = await start("after");
-    const load = startLoad(() => service);
-    for (let round = 0; round < 4; round += 1) {
-      const before = load.booked;
-      await waitFor(() => load.booked >= before + 100, { deadlineMs: 60_000, describe: "100 more orders" });
-      if (round % 2 === 0) {
-        service.kill("SIGKILL");
-        await service.exited;
-        service = await start("after");
-      } else {
-        await server.kill();
-        const whileDown = load.booked;
-        await waitFor(() => load.booked >= whileDown + 50, { describe: "orders without Kafka" });
-        await server.start();
-      }
-    }
-    await load.stop();
-
-    const found = await rows("select order_id from orders where order_id like 'load-%'");
-    const committed = found.map(({ order_id }) => order_id);
-    expect(committed.length).toBeGreaterThan(500);
-    expect(load.refused).toBeGreaterThan(20);
+    const committed = await killInTurn({
+      start: () => start("after"),
+      broker: server,
+      orderOf: (no) => ({ customer: `customer ${no % 20}`, placedAt: 1_700_000_000_000 + no }),
+      committed: loadOrders,
+    });
     const ids = (): Map<string, Set<string>> => idsByOrder(got(consumer));
     await waitFor(() => ids().size >= committed.length, {
       deadlineMs: 90_000,
@@ -148,46 +138,4 @@ function idsByOrder(messages: readonly Message[]): Map<string, Set<string>> {
     ids.set(orderId, known.add(message.headers["ce_id"]?.join() ?? "none"));
   }
   return ids;
-}
-
-async function post(service: TsProcess, order: Order): Promise<number> {
-  const { port } = await service.ready();
-  const request = { method: "POST", body: JSON.stringify(order), signal: AbortSignal.timeout(5_000) };
-  const response = await fetch(`http://127.0.0.1:${Number(port)}/orders`, request);
-  await response.text();
-  return response.status;
-}
-
-/** Places orders, four at a time, every tenth of which is rolled back. What fails is not tried again. */
-function startLoad(service: () => TsProcess) {
-  const ended = new AbortController();
-  let next = 0;
-  const load = { booked: 0, refused: 0, stop };
-  async function place(no: number): Promise<void> {
-    const sku = no % 10 === 0 ? "sold-out" : "tea";
-    const order = {
-      orderId: `load-${no}`,
-      customer: `customer ${no % 20}`,
-      sku,
-      placedAt: 1_700_000_000_000 + no,
-    };
-    try {
-      const status = await post(service(), order);
-      if (status === 201) load.booked += 1;
-      else if (sku === "sold-out") load.refused += 1;
-    } catch {
-      // The service was killed: the order may be there or not, and so may its message.
-    }
-  }
-  const clients = Array.from({ length: 4 }, async () => {
-    while (!ended.signal.aborted) {
-      next += 1;
-      await place(next);
-    }
-  });
-  async function stop(): Promise<void> {
-    ended.abort();
-    await Promise.all(clients);
-  }
-  return load;
 }

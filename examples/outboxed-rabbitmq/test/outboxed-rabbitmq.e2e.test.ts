@@ -1,3 +1,4 @@
+import { killInTurn, placeOrder } from "@waybill/conformance";
 import { migrate } from "@waybill/postgres";
 import {
   requirePart,
@@ -36,6 +37,11 @@ describe.runIf(requirePart("rabbitmq", whyNoRabbitmq({ own: true })))("a service
     }
   }
 
+  async function loadOrders(): Promise<string[]> {
+    const found = await rows("select order_id from orders where order_id like 'load-%'");
+    return found.map(({ order_id }) => order_id);
+  }
+
   const env = (): Record<string, string> => ({
     DATABASE_URL: database.url,
     RABBITMQ_URL: server.url,
@@ -55,7 +61,7 @@ describe.runIf(requirePart("rabbitmq", whyNoRabbitmq({ own: true })))("a service
     const consumer = await start("consumer");
     for (const name of ["before", "after"]) {
       const service = await start(name);
-      expect(await post(service, { orderId: name, sku: "tea" })).toBe(201);
+      expect(await placeOrder(service, { orderId: name, sku: "tea" })).toBe(201);
       await waitFor(() => distinct(consumer).has(name), {
         deadlineMs: 30_000,
         describe: `the order of ${name}`,
@@ -73,32 +79,12 @@ describe.runIf(requirePart("rabbitmq", whyNoRabbitmq({ own: true })))("a service
 
   test("loses nothing while it and RabbitMQ are killed: every order has its message, none that was rolled back has", async () => {
     const consumer = await start("consumer");
-    let service = await start("after");
-    const load = startLoad(() => service);
-    for (let round = 0; round < 4; round += 1) {
-      const before = load.booked;
-      await waitFor(() => load.booked >= before + 100, { deadlineMs: 60_000, describe: "100 more orders" });
-      if (round % 2 === 0) {
-        service.kill("SIGKILL");
-        await service.exited;
-        service = await start("after");
-      } else {
-        await server.kill();
-        const whileDown = load.booked;
-        await waitFor(() => load.booked >= whileDown + 50, {
-          deadlineMs: 30_000,
-          describe: "orders without RabbitMQ",
-        });
-        await server.start();
-      }
-    }
-    await load.stop();
-
-    const committed = (await rows("select order_id from orders where order_id like 'load-%'")).map(
-      ({ order_id }) => order_id,
-    );
-    expect(committed.length).toBeGreaterThan(500);
-    expect(load.refused).toBeGreaterThan(20);
+    const committed = await killInTurn({
+      start: () => start("after"),
+      broker: server,
+      orderOf: () => ({}),
+      committed: loadOrders,
+    });
     const arrived = (): string[] => [...distinct(consumer)].filter((id) => id.startsWith("load-"));
     await waitFor(() => arrived().length >= committed.length, {
       deadlineMs: 60_000,
@@ -110,39 +96,4 @@ describe.runIf(requirePart("rabbitmq", whyNoRabbitmq({ own: true })))("a service
 
 interface Message {
   readonly properties: { readonly messageId: string; readonly headers: Readonly<Record<string, unknown>> };
-}
-
-async function post(service: TsProcess, order: { orderId: string; sku: string }): Promise<number> {
-  const { port } = await service.ready();
-  const request = { method: "POST", body: JSON.stringify(order), signal: AbortSignal.timeout(5_000) };
-  const response = await fetch(`http://127.0.0.1:${Number(port)}/orders`, request);
-  await response.text();
-  return response.status;
-}
-
-/** Places orders, four at a time, every tenth of which is rolled back. What fails is not tried again. */
-function startLoad(service: () => TsProcess) {
-  const ended = new AbortController();
-  let next = 0;
-  const load = { booked: 0, refused: 0, stop };
-  async function place(orderId: string, sku: string): Promise<void> {
-    try {
-      const status = await post(service(), { orderId, sku });
-      if (status === 201) load.booked += 1;
-      else if (sku === "sold-out") load.refused += 1;
-    } catch {
-      // The service was killed: the order may be there or not, and so may its message.
-    }
-  }
-  const clients = Array.from({ length: 4 }, async () => {
-    while (!ended.signal.aborted) {
-      next += 1;
-      await place(`load-${next}`, next % 10 === 0 ? "sold-out" : "tea");
-    }
-  });
-  async function stop(): Promise<void> {
-    ended.abort();
-    await Promise.all(clients);
-  }
-  return load;
 }

@@ -1,11 +1,10 @@
-import { rabbitmqBroker } from "@waybill/rabbitmq";
 import { requirePart, whyNoRabbitmq } from "@waybill/services";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { deployFile } from "../src/cluster/deploy-file.ts";
 import { importDefinitions } from "../src/cluster/management.ts";
-import { pileUp } from "../src/cluster/pile-up.ts";
 import { openSite, type Site } from "../src/cluster/open-site.ts";
 import { clusterBed } from "./cluster-bed.ts";
+import { cutAndKill } from "./cut-and-kill.ts";
 
 const there = requirePart("rabbitmq", whyNoRabbitmq({ own: true }));
 
@@ -31,24 +30,6 @@ describe.runIf(there)("federation between two brokers", () => {
   });
 
   test("the link is cut, each broker is killed: nothing is lost, repeated or overtaken", async () => {
-    const flow = await bed.openFlow(
-      rabbitmqBroker({ url: a.server.url }),
-      rabbitmqBroker({ url: b.server.url }),
-    );
-    const endSending = flow.keepSending();
-    await pileUp(a.line, a.server.managementUrl, UPSTREAM_QUEUE);
-    await bed.timed(flow, "the link was cut and is back", () => a.line.forwardTo(a.server.url));
-    await bed.timed(flow, "site B is killed and started again", async () => {
-      await b.server.kill();
-      await b.server.start();
-    });
-    await pileUp(a.line, a.server.managementUrl, UPSTREAM_QUEUE);
-    await bed.timed(flow, "site A is killed with a hundred messages waiting, and started again", async () => {
-      await a.server.kill();
-      await a.server.start();
-      a.line.forwardTo(a.server.url);
-    });
-    await endSending();
-    await bed.expectFlawless(flow, 100);
+    await cutAndKill(bed, { a, b, carrier: a, queue: UPSTREAM_QUEUE });
   });
 });

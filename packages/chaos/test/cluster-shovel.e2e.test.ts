@@ -1,11 +1,10 @@
-import { rabbitmqBroker } from "@waybill/rabbitmq";
 import { requirePart, waitFor, whyNoRabbitmq } from "@waybill/services";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { deployFile } from "../src/cluster/deploy-file.ts";
 import { importDefinitions, messagesIn, publishBare } from "../src/cluster/management.ts";
-import { pileUp } from "../src/cluster/pile-up.ts";
 import { openSite, type Site } from "../src/cluster/open-site.ts";
 import { clusterBed } from "./cluster-bed.ts";
+import { cutAndKill } from "./cut-and-kill.ts";
 
 const there = requirePart("rabbitmq", whyNoRabbitmq({ own: true }));
 
@@ -27,25 +26,7 @@ describe.runIf(there)("a shovel between two brokers", () => {
   });
 
   test("the link is cut, each broker is killed: nothing is lost, repeated or overtaken", async () => {
-    const flow = await bed.openFlow(
-      rabbitmqBroker({ url: a.server.url }),
-      rabbitmqBroker({ url: b.server.url }),
-    );
-    const endSending = flow.keepSending();
-    await pileUp(b.line, a.server.managementUrl, "to-site-b");
-    await bed.timed(flow, "the link was cut and is back", () => b.line.forwardTo(b.server.url));
-    await bed.timed(flow, "site B is killed and started again", async () => {
-      await b.server.kill();
-      await b.server.start();
-    });
-    await pileUp(b.line, a.server.managementUrl, "to-site-b");
-    await bed.timed(flow, "site A is killed with a hundred messages waiting, and started again", async () => {
-      await a.server.kill();
-      await a.server.start();
-      b.line.forwardTo(b.server.url);
-    });
-    await endSending();
-    await bed.expectFlawless(flow, 100);
+    await cutAndKill(bed, { a, b, carrier: b, queue: "to-site-b" });
     expect(await messagesIn(b.server.managementUrl, "unrouted"), "taken by no group").toBe(0);
   });
 
