@@ -1,0 +1,57 @@
+import type { Clock } from "@waybill/core";
+import type { RecordSource } from "@waybill/log";
+import { encodeAcks } from "../records/marks-record.ts";
+
+/** Records settled messages of all queues lazily, many in one record. A lost one only means a redelivery. */
+export class AckJournal {
+  readonly #append: (record: RecordSource) => Promise<void>;
+  readonly #clock: Clock;
+  readonly #flushMs: number;
+  #settled = new Map<number, number[]>();
+  #cancelTimer: (() => void) | null = null;
+  #writing: Promise<void> | null = null;
+
+  constructor(append: (record: RecordSource) => Promise<void>, clock: Clock, flushMs: number) {
+    this.#append = append;
+    this.#clock = clock;
+    this.#flushMs = flushMs;
+  }
+
+  note(queueId: number, offset: number): void {
+    const offsets = this.#settled.get(queueId);
+    if (offsets === undefined) this.#settled.set(queueId, [offset]);
+    else offsets.push(offset);
+    this.#arm();
+  }
+
+  /** Writes what was noted; when it resolves, it is durable, unless the log refused it. */
+  async flush(): Promise<void> {
+    this.stop();
+    await this.#writing;
+    await this.#write();
+  }
+
+  stop(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+  }
+
+  #arm(): void {
+    if (this.#cancelTimer !== null || this.#writing !== null) return;
+    this.#cancelTimer = this.#clock.after(this.#flushMs, () => {
+      this.#cancelTimer = null;
+      this.#writing = this.#write().finally(() => {
+        this.#writing = null;
+        if (this.#settled.size > 0) this.#arm();
+      });
+    });
+  }
+
+  async #write(): Promise<void> {
+    if (this.#settled.size === 0) return;
+    const settled = this.#settled;
+    this.#settled = new Map();
+    // Refused or failed: these messages come again after a restart, flagged as redelivered.
+    await this.#append(encodeAcks(settled)).catch(() => {});
+  }
+}

@@ -1,0 +1,164 @@
+import type { RecordSource } from "@waybill/log";
+import { KIND, VERSION } from "./kinds.ts";
+
+/*
+ * One message, stored once however many queues it went to. Little endian.
+ *
+ *      0      1      2       3          4             6        8            16           20
+ *      +------+------+-------+----------+-------------+--------+------------+------------+
+ *      | kind | ver. | flags | exchange | routing key | queues | published  | properties |
+ *      |  16  |  1   | u8    | bytes u8 | bytes u16   | u16    | at f64 ms  | bytes u32  |
+ *      +------+------+-------+----------+-------------+--------+------------+------------+
+ *      20                28 …              [flag 2: 12 bytes]
+ *      +-----------------+----------------+----------------------+----------+-------------+------------+------
+ *      | due at f64 ms   | queue u32 each | from queue u32,      | exchange | routing key | properties | body
+ *      | [flag 4]        |                | its offset f64       |          |             |            |
+ *      +-----------------+----------------+----------------------+----------+-------------+------------+------
+ *
+ * Flag 1: transient, does not survive a restart. Flag 2: takes the place of a message of another queue, which this
+ * record settles. Flag 4: waits until it is due; the queues are chosen then.
+ */
+const HEAD_BYTES = 20;
+const FLAG_TRANSIENT = 1;
+const FLAG_MOVED = 2;
+const FLAG_DELAYED = 4;
+
+/** The message that a new one replaces in the same record: an expired or rejected one, or a delayed one that is due. */
+export interface MovedFrom {
+  /** 0: the delayed messages. */
+  readonly queueId: number;
+  readonly offset: number;
+}
+
+export interface ContentFields {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly properties: Buffer;
+  readonly body: Buffer;
+  readonly isTransient: boolean;
+  readonly publishedAt: number;
+  readonly queueIds: readonly number[];
+  readonly movedFrom: MovedFrom | null;
+  /** When it is routed, or 0: at once. */
+  readonly dueAt: number;
+}
+
+/** A message on its way into the log and from there to its queues. */
+export class Content implements RecordSource, ContentFields {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly properties: Buffer;
+  readonly body: Buffer;
+  readonly isTransient: boolean;
+  readonly publishedAt: number;
+  readonly queueIds: readonly number[];
+  readonly movedFrom: MovedFrom | null;
+  readonly dueAt: number;
+  readonly byteLength: number;
+  readonly #exchangeBytes: number;
+  readonly #routingKeyBytes: number;
+
+  constructor(fields: ContentFields) {
+    this.exchange = fields.exchange;
+    this.routingKey = fields.routingKey;
+    this.properties = fields.properties;
+    this.body = fields.body;
+    this.isTransient = fields.isTransient;
+    this.publishedAt = fields.publishedAt;
+    this.queueIds = fields.queueIds;
+    this.movedFrom = fields.movedFrom;
+    this.dueAt = fields.dueAt;
+    this.#exchangeBytes = Buffer.byteLength(fields.exchange);
+    this.#routingKeyBytes = Buffer.byteLength(fields.routingKey);
+    this.byteLength =
+      HEAD_BYTES +
+      (fields.dueAt === 0 ? 0 : 8) +
+      4 * fields.queueIds.length +
+      (fields.movedFrom === null ? 0 : 12) +
+      this.#exchangeBytes +
+      this.#routingKeyBytes +
+      fields.properties.length +
+      fields.body.length;
+  }
+
+  writeTo(target: Buffer, start: number): void {
+    const { movedFrom, dueAt, queueIds } = this;
+    target[start] = KIND.content;
+    target[start + 1] = VERSION;
+    target[start + 2] =
+      (this.isTransient ? FLAG_TRANSIENT : 0) |
+      (movedFrom === null ? 0 : FLAG_MOVED) |
+      (dueAt === 0 ? 0 : FLAG_DELAYED);
+    target[start + 3] = this.#exchangeBytes;
+    target.writeUInt16LE(this.#routingKeyBytes, start + 4);
+    target.writeUInt16LE(queueIds.length, start + 6);
+    target.writeDoubleLE(this.publishedAt, start + 8);
+    target.writeUInt32LE(this.properties.length, start + 16);
+    let at = start + HEAD_BYTES;
+    if (dueAt !== 0) at = target.writeDoubleLE(dueAt, at);
+    for (const id of queueIds) at = target.writeUInt32LE(id, at);
+    if (movedFrom !== null) {
+      at = target.writeUInt32LE(movedFrom.queueId, at);
+      at = target.writeDoubleLE(movedFrom.offset, at);
+    }
+    at += target.write(this.exchange, at, this.#exchangeBytes, "utf8");
+    at += target.write(this.routingKey, at, this.#routingKeyBytes, "utf8");
+    target.set(this.properties, at);
+    target.set(this.body, at + this.properties.length);
+  }
+}
+
+export function isContent(data: Buffer): boolean {
+  return data[0] === KIND.content;
+}
+
+export function decodeContent(data: Buffer): Content {
+  const exchangeBytes = data[3] ?? 0;
+  const routingKeyBytes = data.readUInt16LE(4);
+  const propertiesBytes = data.readUInt32LE(16);
+  const { queueIds, movedFrom, dueAt, textsAt } = decodeLinks(data);
+  const keyAt = textsAt + exchangeBytes;
+  const propertiesAt = keyAt + routingKeyBytes;
+  return new Content({
+    exchange: data.toString("utf8", textsAt, keyAt),
+    routingKey: data.toString("utf8", keyAt, propertiesAt),
+    properties: data.subarray(propertiesAt, propertiesAt + propertiesBytes),
+    body: data.subarray(propertiesAt + propertiesBytes),
+    isTransient: ((data[2] ?? 0) & FLAG_TRANSIENT) !== 0,
+    publishedAt: data.readDoubleLE(8),
+    queueIds,
+    movedFrom,
+    dueAt,
+  });
+}
+
+interface Links {
+  readonly isTransient: boolean;
+  readonly queueIds: readonly number[];
+  readonly movedFrom: MovedFrom | null;
+  readonly dueAt: number;
+  readonly textsAt: number;
+}
+
+/** Where a stored message went and what it replaced. */
+export function decodeLinks(data: Buffer): Links {
+  const flags = data[2] ?? 0;
+  const count = data.readUInt16LE(6);
+  let at = HEAD_BYTES;
+  let dueAt = 0;
+  if ((flags & FLAG_DELAYED) !== 0) {
+    dueAt = data.readDoubleLE(at);
+    at += 8;
+  }
+  const queueIds: number[] = [];
+  for (let index = 0; index < count; index += 1) {
+    queueIds.push(data.readUInt32LE(at));
+    at += 4;
+  }
+  let movedFrom: MovedFrom | null = null;
+  if ((flags & FLAG_MOVED) !== 0) {
+    movedFrom = { queueId: data.readUInt32LE(at), offset: data.readDoubleLE(at + 4) };
+    at += 12;
+  }
+  return { isTransient: (flags & FLAG_TRANSIENT) !== 0, queueIds, movedFrom, dueAt, textsAt: at };
+}

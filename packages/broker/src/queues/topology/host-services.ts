@@ -1,0 +1,28 @@
+import type { QueueSurroundings } from "../queue/queue-surroundings.ts";
+import type { Held } from "../queue/held.ts";
+import type { Queue } from "../queue/queue.ts";
+import type { Content } from "../records/content-record.ts";
+import type { TopologyChange } from "../records/topology-record.ts";
+import type { ChannelSession } from "../session/channel-session.ts";
+
+/** What virtual hosts need from the engine that they share. */
+export interface HostServices extends QueueSurroundings {
+  readonly messageBytesMax: number;
+  now(): number;
+  randomName(): string;
+  nextQueueId(): number;
+  /** Resolves when the change is on disk. */
+  record(change: TopologyChange): Promise<void>;
+  /** Resolves when everything recorded before is on disk. */
+  recorded(): Promise<void>;
+  /** Whether the log takes so many bytes more now. */
+  takes(bytes: number): boolean;
+  /** Gathers a message for the next flush. */
+  enqueue(content: Content, queues: readonly Queue[]): void;
+  sessionOpened(session: ChannelSession): void;
+  sessionClosed(session: ChannelSession): void;
+  queueOpened(queue: Queue): void;
+  queueClosed(queue: Queue): void;
+  rejected(queue: Queue, held: Held): void;
+  returned(queue: Queue, held: readonly Held[]): void;
+}

@@ -1,0 +1,397 @@
+import { decodeProperties, readProperty } from "@waybill/amqp";
+import type {
+  ConnectionToken,
+  ExchangeSpec,
+  FieldTable,
+  Publication,
+  PublishVerdict,
+  QueueCounts,
+  QueueSpec,
+  Session,
+  SessionListener,
+  VirtualHost,
+} from "../contract.ts";
+import type { Held } from "../queue/held.ts";
+import { Queue } from "../queue/queue.ts";
+import { readPolicy } from "../queue/queue-policy.ts";
+import { Content } from "../records/content-record.ts";
+import type { StoredBinding } from "../records/topology-record.ts";
+import { noExchange, noQueue, RefusalError } from "../refusal.ts";
+import type { Binding, Destination } from "../routing/binding.ts";
+import { DELAYED_TYPE, Exchange, isExchangeType } from "../routing/exchange.ts";
+import { MATCH_KINDS } from "../routing/headers-matcher.ts";
+import { Router } from "../routing/router.ts";
+import type { SessionHost } from "../session/channel-session.ts";
+import { ChannelSession } from "../session/channel-session.ts";
+import { checkSameExchange, checkSameQueue } from "./check-same.ts";
+import type { HostServices } from "./host-services.ts";
+import { checkName, checkNotDefault } from "./names.ts";
+
+const PREDECLARED: readonly (readonly [name: string, type: string])[] = [
+  ["", "direct"],
+  ["amq.direct", "direct"],
+  ["amq.fanout", "fanout"],
+  ["amq.topic", "topic"],
+  ["amq.headers", "headers"],
+  ["amq.match", "headers"],
+];
+
+/** One virtual host: its exchanges, queues and bindings. */
+export class Host implements VirtualHost, SessionHost {
+  readonly name: string;
+  readonly exchanges = new Map<string, Exchange>();
+  readonly queues = new Map<string, Queue>();
+  readonly #services: HostServices;
+  readonly #router: Router;
+
+  constructor(name: string, services: HostServices) {
+    this.name = name;
+    this.#services = services;
+    this.#router = new Router(this);
+    for (const [exchange, type] of PREDECLARED) {
+      const spec = { name: exchange, type, durable: true, autoDelete: false, internal: false, arguments: {} };
+      this.exchanges.set(exchange, new Exchange(spec));
+    }
+  }
+
+  openSession(connection: ConnectionToken, listener: SessionListener): Session {
+    const session = new ChannelSession(this, connection, listener);
+    this.#services.sessionOpened(session);
+    return session;
+  }
+
+  async declareExchange(spec: ExchangeSpec): Promise<void> {
+    const there = this.exchanges.get(spec.name);
+    if (there !== undefined) {
+      checkSameExchange(there.spec, spec, this.name);
+      return this.#services.recorded();
+    }
+    checkName("exchange", spec.name);
+    const type = spec.type === DELAYED_TYPE ? spec.arguments["x-delayed-type"] : spec.type;
+    if (!isExchangeType(type)) throw new RefusalError(503, `unknown exchange type '${String(type)}'`);
+    this.addExchange(spec);
+    if (spec.durable)
+      await this.#services.record({ op: "add-exchange", virtualHost: this.name, exchange: spec });
+  }
+
+  checkExchange(name: string): void {
+    this.#exchange(name);
+  }
+
+  async deleteExchange(name: string, { ifUnused }: { readonly ifUnused: boolean }): Promise<void> {
+    checkNotDefault(name);
+    const exchange = this.exchanges.get(name);
+    if (exchange === undefined) return;
+    checkName("exchange", name);
+    if (ifUnused && exchange.bindings.size > 0)
+      throw new RefusalError(406, `exchange '${name}' in vhost '${this.name}' in use`);
+    await this.#removeExchange(exchange);
+  }
+
+  async bindExchange(
+    destination: string,
+    source: string,
+    routingKey: string,
+    args: FieldTable,
+  ): Promise<void> {
+    checkNotDefault(source);
+    checkNotDefault(destination);
+    const target = this.#exchange(destination);
+    await this.#bind({
+      source: this.#exchange(source).name,
+      destination: target,
+      routingKey,
+      arguments: args,
+    });
+  }
+
+  async unbindExchange(
+    destination: string,
+    source: string,
+    routingKey: string,
+    args: FieldTable,
+  ): Promise<void> {
+    checkNotDefault(source);
+    checkNotDefault(destination);
+    const target = this.#exchange(destination);
+    await this.#unbind({
+      source: this.#exchange(source).name,
+      destination: target,
+      routingKey,
+      arguments: args,
+    });
+  }
+
+  async declareQueue(wanted: QueueSpec, connection: ConnectionToken): Promise<QueueCounts> {
+    const there = this.queues.get(wanted.name);
+    if (there !== undefined) {
+      this.#checkOwner(there, connection);
+      checkSameQueue(there.spec, wanted, this.name);
+      await this.#services.recorded();
+      return countsOf(there);
+    }
+    if (wanted.name !== "") checkName("queue", wanted.name);
+    const spec = wanted.name === "" ? { ...wanted, name: `amq.gen-${this.#services.randomName()}` } : wanted;
+    const queue = this.addQueue(this.#services.nextQueueId(), spec, connection);
+    if (queue.isStored) {
+      await this.#services.record({ op: "add-queue", virtualHost: this.name, id: queue.id, queue: spec });
+    }
+    return countsOf(queue);
+  }
+
+  checkQueue(name: string, connection: ConnectionToken): QueueCounts {
+    return countsOf(this.queueFor(name, connection));
+  }
+
+  async deleteQueue(
+    name: string,
+    { ifUnused, ifEmpty }: { readonly ifUnused: boolean; readonly ifEmpty: boolean },
+    connection: ConnectionToken,
+  ): Promise<number> {
+    const queue = this.queues.get(name);
+    if (queue === undefined) return 0;
+    this.#checkOwner(queue, connection);
+    if (ifUnused && queue.consumers.size > 0)
+      throw new RefusalError(406, `queue '${name}' in vhost '${this.name}' in use`);
+    if (ifEmpty && queue.readyCount > 0)
+      throw new RefusalError(406, `queue '${name}' in vhost '${this.name}' is not empty`);
+    const count = queue.readyCount;
+    await this.removeQueue(queue);
+    return count;
+  }
+
+  async purgeQueue(name: string, connection: ConnectionToken): Promise<number> {
+    const count = this.queueFor(name, connection).purge();
+    await this.#services.recorded();
+    return count;
+  }
+
+  async bindQueue(
+    queue: string,
+    exchange: string,
+    routingKey: string,
+    args: FieldTable,
+    connection: ConnectionToken,
+  ): Promise<void> {
+    checkNotDefault(exchange);
+    const target = this.queueFor(queue, connection);
+    await this.#bind({
+      source: this.#exchange(exchange).name,
+      destination: target,
+      routingKey,
+      arguments: args,
+    });
+  }
+
+  async unbindQueue(
+    queue: string,
+    exchange: string,
+    routingKey: string,
+    args: FieldTable,
+    connection: ConnectionToken,
+  ): Promise<void> {
+    checkNotDefault(exchange);
+    const target = this.queueFor(queue, connection);
+    await this.#unbind({
+      source: this.#exchange(exchange).name,
+      destination: target,
+      routingKey,
+      arguments: args,
+    });
+  }
+
+  publish({ exchange: name, routingKey, properties, body }: Publication): PublishVerdict {
+    const exchange = this.#exchange(name);
+    if (exchange.spec.internal)
+      throw new RefusalError(403, `cannot publish to internal exchange '${name}' in vhost '${this.name}'`);
+    const queues = this.#router.route(exchange, routingKey, () => decodeProperties(properties).headers ?? {});
+    if (queues.length === 0) return "unroutable";
+    const content = new Content({
+      exchange: name,
+      routingKey,
+      properties,
+      body,
+      isTransient: readProperty(properties, "deliveryMode") !== 2,
+      publishedAt: this.#services.now(),
+      queueIds: queues.map(({ id }) => id),
+      movedFrom: null,
+      dueAt: 0,
+    });
+    if (!this.#services.takes(content.byteLength)) return "refused";
+    this.#services.enqueue(content, queues);
+    return "routed";
+  }
+
+  queueFor(name: string, connection: ConnectionToken): Queue {
+    const queue = this.queues.get(name);
+    if (queue === undefined) throw noQueue(name, this.name);
+    this.#checkOwner(queue, connection);
+    return queue;
+  }
+
+  unused(queue: Queue): void {
+    if (!queue.spec.autoDelete || !queue.wasConsumed || queue.consumers.size > 0) return;
+    this.removeQueue(queue).catch(() => {});
+  }
+
+  rejected(queue: Queue, held: Held): void {
+    this.#services.rejected(queue, held);
+  }
+
+  returned(queue: Queue, held: readonly Held[]): void {
+    this.#services.returned(queue, held);
+  }
+
+  closed(session: ChannelSession): void {
+    this.#services.sessionClosed(session);
+  }
+
+  /** Without checks and without a record: what is stored already. */
+  addExchange(spec: ExchangeSpec): void {
+    if (!this.exchanges.has(spec.name)) this.exchanges.set(spec.name, new Exchange(spec));
+    this.#router.forget();
+  }
+
+  addQueue(id: number, spec: QueueSpec, connection: ConnectionToken | null): Queue {
+    const policy = readPolicy(spec, this.name);
+    const owner = spec.exclusive ? connection : null;
+    const queue = new Queue({ id, spec, policy, virtualHost: this.name, owner }, this.#services);
+    this.queues.set(spec.name, queue);
+    this.#router.forget();
+    this.#services.queueOpened(queue);
+    return queue;
+  }
+
+  addBinding(stored: StoredBinding): void {
+    const binding = this.#binding(stored);
+    if (binding !== null) this.#attach(binding);
+  }
+
+  removeBinding(stored: StoredBinding): void {
+    const binding = this.#binding(stored);
+    const found = binding === null ? undefined : this.#exchange(binding.source).find(binding);
+    if (found !== undefined) this.#detach(found);
+  }
+
+  async removeQueue(queue: Queue): Promise<void> {
+    if (this.queues.get(queue.name) !== queue) return;
+    const sources = sourcesOf(queue);
+    this.forgetQueue(queue);
+    const dropped = queue.isStored ? this.#services.record({ op: "drop-queue", id: queue.id }) : undefined;
+    await Promise.all([dropped, ...sources.map((source) => this.#dropUnused(source))]);
+  }
+
+  /** Without a record. */
+  forgetQueue(queue: Queue): void {
+    for (const binding of queue.incoming) this.#detach(binding);
+    this.queues.delete(queue.name);
+    this.#router.forget();
+    queue.end();
+    this.#services.queueClosed(queue);
+  }
+
+  /** Without a record. */
+  forgetExchange(name: string): void {
+    const exchange = this.exchanges.get(name);
+    if (exchange === undefined) return;
+    for (const binding of [...exchange.bindings, ...exchange.incoming]) this.#detach(binding);
+    this.exchanges.delete(name);
+    this.#router.forget();
+  }
+
+  async #removeExchange(exchange: Exchange): Promise<void> {
+    const sources = sourcesOf(exchange);
+    this.forgetExchange(exchange.name);
+    const dropped = exchange.isStored
+      ? this.#services.record({ op: "drop-exchange", virtualHost: this.name, name: exchange.name })
+      : undefined;
+    await Promise.all([dropped, ...sources.map((source) => this.#dropUnused(source))]);
+  }
+
+  /** An auto-delete exchange goes with its last binding. */
+  async #dropUnused(name: string): Promise<void> {
+    const exchange = this.exchanges.get(name);
+    if (exchange === undefined || !exchange.spec.autoDelete) return;
+    if (exchange.wasBound && exchange.bindings.size === 0) await this.#removeExchange(exchange);
+  }
+
+  async #bind(binding: Binding): Promise<void> {
+    const source = this.#exchange(binding.source);
+    const kind = binding.arguments["x-match"];
+    if (source.needsHeaders && kind !== undefined && !MATCH_KINDS.includes(kind))
+      throw new RefusalError(406, `invalid x-match field value ${JSON.stringify(kind)}; expected all or any`);
+    if (source.find(binding) !== undefined) return this.#services.recorded();
+    this.#attach(binding);
+    if (this.#isStored(binding)) await this.#services.record({ op: "bind", ...this.#storedForm(binding) });
+  }
+
+  async #unbind(binding: Binding): Promise<void> {
+    const found = this.#exchange(binding.source).find(binding);
+    if (found === undefined) return;
+    const stored = this.#isStored(found)
+      ? this.#services.record({ op: "unbind", ...this.#storedForm(found) })
+      : undefined;
+    this.#detach(found);
+    await Promise.all([stored, this.#dropUnused(found.source)]);
+  }
+
+  #attach(binding: Binding): void {
+    const source = this.#exchange(binding.source);
+    if (source.find(binding) !== undefined) return;
+    source.add(binding);
+    binding.destination.incoming.add(binding);
+    this.#router.forget();
+  }
+
+  #detach(binding: Binding): void {
+    this.exchanges.get(binding.source)?.remove(binding);
+    binding.destination.incoming.delete(binding);
+    this.#router.forget();
+  }
+
+  #storedForm({ source, destination, routingKey, arguments: args }: Binding): StoredBinding {
+    const toQueue = destination.kind === "queue";
+    return {
+      virtualHost: this.name,
+      source,
+      toQueue,
+      destination: destination.name,
+      routingKey,
+      arguments: args,
+    };
+  }
+
+  #binding({ source, toQueue, destination, routingKey, arguments: args }: StoredBinding): Binding | null {
+    const target = toQueue ? this.queues.get(destination) : this.exchanges.get(destination);
+    if (target === undefined || !this.exchanges.has(source)) return null;
+    return { source, destination: target, routingKey, arguments: args };
+  }
+
+  #isStored({ source, destination }: Binding): boolean {
+    return destination.isStored && this.#exchange(source).isStored;
+  }
+
+  #exchange(name: string): Exchange {
+    const exchange = this.exchanges.get(name);
+    if (exchange === undefined) throw noExchange(name, this.name);
+    return exchange;
+  }
+
+  #checkOwner(queue: Queue, connection: ConnectionToken): void {
+    if (queue.owner === null || queue.owner === connection) return;
+    const text =
+      "It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.";
+    throw new RefusalError(
+      405,
+      `cannot obtain exclusive access to locked queue '${queue.name}' in vhost '${this.name}'. ${text}`,
+    );
+  }
+}
+
+function sourcesOf(destination: Destination): string[] {
+  return [...new Set(Array.from(destination.incoming, ({ source }) => source))];
+}
+
+function countsOf(queue: Queue): QueueCounts {
+  return { name: queue.name, messageCount: queue.readyCount, consumerCount: queue.consumers.size };
+}
