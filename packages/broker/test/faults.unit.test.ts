@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { expect, test, vi } from "vitest";
 import type { Broker } from "@waybill/core";
 import { nodeFileSystem } from "@waybill/log";
-import { FaultyFileSystem } from "@waybill/log/internal";
+import { FaultyFileSystem } from "@waybill/log/testing";
 import { storedMessages } from "@waybill/broker/internal";
 import { collect, messages, NO_FENCE, openBroker, temporaryDirectory } from "./broker-fixture.ts";
 

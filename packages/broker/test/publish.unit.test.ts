@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import type { NativeBrokerEvent } from "@waybill/broker";
 import { nodeFileSystem } from "@waybill/log";
-import { FaultyFileSystem } from "@waybill/log/internal";
+import { FaultyFileSystem } from "@waybill/log/testing";
 import {
   brokerIn,
   collect,

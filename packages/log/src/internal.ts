@@ -1,5 +1,3 @@
-export { FaultyFileSystem } from "./testing/faulty-file-system.ts";
-export type { Fault, FileOperation } from "./testing/faulty-file-system.ts";
 export {
   decodeBatchHeader,
   decodeBody,

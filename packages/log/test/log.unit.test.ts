@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { FileSystem } from "@waybill/log";
 import { nodeFileSystem, openLog, recordOf } from "@waybill/log";
-import { FaultyFileSystem } from "@waybill/log/internal";
+import { FaultyFileSystem } from "@waybill/log/testing";
 import { appendText, openSmall, SMALL, temporaryDirectory, texts } from "./log-fixture.ts";
 
 const numbered = (count: number): string[] =>

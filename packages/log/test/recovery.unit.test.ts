@@ -2,12 +2,8 @@ import { copyFile, cp, readdir, readFile, truncate, writeFile } from "node:fs/pr
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { nodeFileSystem, openLog } from "@waybill/log";
-import {
-  BATCH_HEADER_BYTES,
-  FaultyFileSystem,
-  SEGMENT_HEADER_BYTES,
-  segmentName,
-} from "@waybill/log/internal";
+import { BATCH_HEADER_BYTES, SEGMENT_HEADER_BYTES, segmentName } from "@waybill/log/internal";
+import { FaultyFileSystem } from "@waybill/log/testing";
 import { appendText, openSmall, QUICK, SMALL, temporaryDirectory, texts } from "./log-fixture.ts";
 
 /** A directory as a crash leaves it: three batches in one segment, no seal. `last` is where the third one stands. */

@@ -13,6 +13,7 @@ export const LOG_ERROR_CODES = [
   "RECORD_TOO_LARGE",
   "OFFSET_DROPPED",
   "OFFSETS_LOST",
+  "READ_SHORT",
 ] as const;
 
 export type LogErrorCode = (typeof LOG_ERROR_CODES)[number];

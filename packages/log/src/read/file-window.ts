@@ -1,3 +1,4 @@
+import { LogError } from "../errors/log-error.ts";
 import type { LogFile } from "../ports/file-system.ts";
 
 const WINDOW_BYTES = 1024 * 1024;
@@ -63,15 +64,19 @@ export class FileWindow {
 
   async #read(into: Buffer, position: number): Promise<number> {
     try {
-      return await this.#file.read(into, position);
+      const count = await this.#file.read(into, position);
+      if (count === into.length) return count;
+      // Taken for the end of the file, what is missing would be cut off.
+      throw new LogError("READ_SHORT", `The disk gave ${count} of ${into.length} bytes at byte ${position}.`);
     } catch (error) {
       if (!this.#salvage) throw error;
       this.#unreadable = error instanceof Error ? error.message : String(error);
-      for (let at = 0; at < into.length; at += BLOCK_BYTES) {
-        const block = into.subarray(at, at + BLOCK_BYTES);
-        await this.#file.read(block, position + at).catch(() => block.fill(UNREADABLE));
-      }
-      return into.length;
     }
+    for (let at = 0; at < into.length; at += BLOCK_BYTES) {
+      const block = into.subarray(at, at + BLOCK_BYTES);
+      const count = await this.#file.read(block, position + at).catch(() => 0);
+      block.fill(UNREADABLE, count);
+    }
+    return into.length;
   }
 }

@@ -65,8 +65,10 @@ export class LogReader {
       if (parsed.nextOffset > fromOffset) return this.#keep(fromOffset, parsed);
       // Nothing yet: a batch larger than the block, batches before `fromOffset`, or the end of the segment.
       const isCut = parsed.neededBytes > block.length;
-      if (isCut && parsed.next.position === cursor.position)
+      if (isCut && parsed.next.position === cursor.position) {
         await this.#checkLength(cursor, parsed.neededBytes);
+        if (bytes >= parsed.neededBytes) throw shortRead(cursor, block.length, parsed.neededBytes);
+      }
       bytes = Math.max(BLOCK_BYTES, parsed.neededBytes);
       if (isCut || parsed.next.position > cursor.position) cursor = parsed.next;
       else cursor = this.#nextSegment(cursor);
@@ -204,6 +206,13 @@ function remember<T>(map: Map<number, T>, key: number, value: T, max: number): v
     if (map.size <= max) return;
     map.delete(oldest);
   }
+}
+
+function shortRead({ segment, position }: Cursor, count: number, bytes: number): LogError {
+  return new LogError(
+    "READ_SHORT",
+    `The disk gave ${count} of ${bytes} bytes of ${segment.path} at byte ${position}.`,
+  );
 }
 
 function corrupt(cursor: Cursor, reason: string): LogCorruptError {

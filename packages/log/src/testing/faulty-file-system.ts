@@ -1,36 +1,28 @@
-import type { FileSystem, LogFile } from "../ports/file-system.ts";
+import type { FileSystem, LogFile, OpenMode } from "../ports/file-system.ts";
+import type { Fault, FileOperation } from "./fault-plan.ts";
+import { FaultPlan } from "./fault-plan.ts";
 
-/** The calls that can be made to fail. */
-export type FileOperation =
-  "open" | "write" | "read" | "dataSync" | "truncate" | "rename" | "remove" | "syncDirectory";
-
-/** Lets `nth` (1 is the next) call of `operation` fail, and with `sticky` all later ones too. */
-export interface Fault {
-  readonly operation: FileOperation;
-  readonly nth: number;
-  readonly error: Error;
-  readonly sticky?: boolean;
-  /** Only writes that it accepts are counted and fail. */
-  readonly matches?: (bytes: Uint8Array, position: number) => boolean;
-  /** A failing write leaves this many of its bytes behind. Default 0. */
-  readonly tornBytes?: number;
-}
-
-/** A file system that fails on demand and counts what it was asked; everything else goes to `inner`. */
+/**
+ * A file system that fails on demand and counts what it was asked; everything else goes to `inner`, the real one for
+ * example. `matches` counts only the writes that it accepts, `tornBytes` of a failing write reach the file.
+ */
 export class FaultyFileSystem implements FileSystem {
-  readonly calls = new Map<FileOperation, number>();
   readonly #inner: FileSystem;
-  #fault: (Fault & { readonly atCall: number }) | null = null;
+  readonly #plan = new FaultPlan();
   #gate: Promise<void> | null = null;
 
   constructor(inner: FileSystem) {
     this.#inner = inner;
   }
 
+  /** How often each call was made. */
+  get calls(): ReadonlyMap<FileOperation, number> {
+    return this.#plan.calls;
+  }
+
   /** Arms one fault; an earlier one is forgotten. */
   arm(fault: Fault | null): void {
-    this.#fault =
-      fault === null ? null : { ...fault, atCall: (this.calls.get(fault.operation) ?? 0) + fault.nth };
+    this.#plan.arm(fault);
   }
 
   /** Holds every `dataSync` back until `gate` resolves. */
@@ -38,41 +30,34 @@ export class FaultyFileSystem implements FileSystem {
     this.#gate = gate;
   }
 
-  makeDirectory(path: string): Promise<void> {
-    return this.#inner.makeDirectory(path);
+  async makeDirectory(path: string): Promise<void> {
+    this.#plan.pass("makeDirectory");
+    await this.#inner.makeDirectory(path);
   }
 
-  list(path: string): Promise<readonly string[]> {
+  async list(path: string): Promise<readonly string[]> {
+    this.#plan.pass("list");
     return this.#inner.list(path);
   }
 
-  async open(path: string, mode: Parameters<FileSystem["open"]>[1]): Promise<LogFile> {
-    this.#count("open");
+  async open(path: string, mode: OpenMode): Promise<LogFile> {
+    this.#plan.pass(mode === "create" ? "create" : "open");
     const file = await this.#inner.open(path, mode);
     return {
-      write: async (bytes, position) => {
-        const fault = this.#fault;
-        const { matches } = fault ?? {};
-        try {
-          if (matches === undefined || matches(bytes, position)) this.#count("write");
-        } catch (error) {
-          const torn = fault?.tornBytes ?? 0;
-          if (torn > 0) await file.write(bytes.subarray(0, torn), position);
-          throw error;
-        }
-        await file.write(bytes, position);
-      },
+      write: (bytes, position) => this.#write(file, bytes, position),
       read: async (into, position) => {
-        this.#count("read");
+        const fault = this.#plan.meet("read");
+        if (fault?.tornBytes !== undefined) return file.read(into.subarray(0, fault.tornBytes), position);
+        if (fault !== null) throw fault.error;
         return file.read(into, position);
       },
       dataSync: async () => {
         await this.#gate;
-        this.#count("dataSync");
+        this.#plan.pass("dataSync");
         await file.dataSync();
       },
       truncate: async (length) => {
-        this.#count("truncate");
+        this.#plan.pass("truncate");
         await file.truncate(length);
       },
       size: () => file.size(),
@@ -81,25 +66,25 @@ export class FaultyFileSystem implements FileSystem {
   }
 
   async rename(from: string, to: string): Promise<void> {
-    this.#count("rename");
+    this.#plan.pass("rename");
     await this.#inner.rename(from, to);
   }
 
   async remove(path: string): Promise<void> {
-    this.#count("remove");
+    this.#plan.pass("remove");
     await this.#inner.remove(path);
   }
 
   async syncDirectory(path: string): Promise<void> {
-    this.#count("syncDirectory");
+    this.#plan.pass("syncDirectory");
     await this.#inner.syncDirectory(path);
   }
 
-  #count(operation: FileOperation): void {
-    const call = (this.calls.get(operation) ?? 0) + 1;
-    this.calls.set(operation, call);
-    const fault = this.#fault;
-    if (fault === null || fault.operation !== operation) return;
-    if (call === fault.atCall || (fault.sticky === true && call > fault.atCall)) throw fault.error;
+  async #write(file: LogFile, bytes: Uint8Array, position: number): Promise<void> {
+    const fault = this.#plan.meet("write", bytes, position);
+    if (fault === null) return file.write(bytes, position);
+    const torn = fault.tornBytes ?? 0;
+    if (torn > 0) await file.write(bytes.subarray(0, torn), position);
+    throw fault.error;
   }
 }
