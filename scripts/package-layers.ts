@@ -37,6 +37,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   "packages/services": [],
   "packages/conformance": ["@waybill/core", "@waybill/services"],
   "packages/chaos": [
+    "@waybill/amqp",
     "@waybill/core",
     "@waybill/broker",
     "@waybill/migrations",

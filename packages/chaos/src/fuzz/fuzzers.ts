@@ -1,0 +1,7 @@
+import { frameTarget } from "./frames/frame-target.ts";
+import type { FuzzTarget } from "./fuzz.ts";
+
+/** What `npm run fuzz -- NAME` knows. */
+export const fuzzers: Readonly<Record<string, () => FuzzTarget | Promise<FuzzTarget>>> = {
+  frames: frameTarget,
+};
