@@ -1,5 +1,5 @@
 // The worker process: publishes what the HTTP process committed, carries it to the groups, and runs them.
-import { createWaybill, describeEvent, type EventListener } from "@waybill/core";
+import { createWaybill, describeEvent, type ReportedEvent } from "@waybill/core";
 import { postgresStorage } from "@waybill/postgres";
 import { readBrokerConfig, readConfig } from "./config.ts";
 import { registerInventory } from "./inventory/inventory-group.ts";
@@ -15,15 +15,15 @@ const stopped = stopSignal();
 const knex = openDatabase(config.databaseUrl, 20);
 
 /** Events as JSON lines; they name messages and never show what is in them. */
-const log: EventListener = (event) => {
+function log(event: ReportedEvent): void {
   if (event.level !== "debug" || config.logLevel === "debug")
     console.log(JSON.stringify(describeEvent(event)));
-};
+}
 
 const waybill = createWaybill({
   source: SOURCE,
   storage: postgresStorage({ knex }),
-  broker: openBroker(readBrokerConfig()),
+  broker: openBroker(readBrokerConfig(), log),
   relay: { leaseMs: config.relayLeaseMs },
   onEvent: log,
 });

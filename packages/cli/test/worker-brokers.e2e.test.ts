@@ -20,8 +20,12 @@ async function configFile(broker: object): Promise<string> {
   return file;
 }
 
-/** Greets somebody, has a worker relay it over `broker`, and waits until a group has received it there. */
-async function relayOver(databaseUrl: string, brokerConfig: object, broker: Broker): Promise<void> {
+/** Greets somebody, has a worker relay it over `broker`, and waits until a group has received it there. Answers what it logged. */
+async function relayOver(
+  databaseUrl: string,
+  brokerConfig: object,
+  broker: Broker,
+): Promise<readonly unknown[]> {
   await broker.open();
   const received: string[] = [];
   await broker.subscribe({ group: "guests", topics: [Greeted.name], prefetch: 8 }, ({ envelope }) => {
@@ -41,6 +45,7 @@ async function relayOver(databaseUrl: string, brokerConfig: object, broker: Brok
 
   worker.kill("SIGTERM");
   expect(await worker.exited, worker.output.join("\n")).toEqual({ code: 0, signal: null });
+  return worker.lines;
 }
 
 async function prepare(url: string): Promise<void> {
@@ -51,10 +56,13 @@ describe.runIf(requirePart("rabbitmq", whyNoRabbitmq()))("on RabbitMQ", () => {
   const server = testRabbitmq();
   const database = testDatabase({ prepare });
 
-  test("plain data names the server, and the relay publishes there", async () => {
+  test("plain data names the server, the relay publishes there, and what the adapter reports is logged", async () => {
     const options = { url: server.url, queueType: "classic" } as const;
     await using broker = rabbitmqBroker(options);
-    await relayOver(database.url, { rabbitmq: options }, broker);
+    const logged = await relayOver(database.url, { rabbitmq: options }, broker);
+    expect(logged).toContainEqual(
+      expect.objectContaining({ type: "rabbitmq.connected", role: "publishing" }),
+    );
   });
 });
 

@@ -44,6 +44,7 @@ export { methodDecorators } from "./decorators/method-decorators.ts";
 export type { MethodDecorators } from "./decorators/method-decorators.ts";
 export type { AsyncMethod, MethodDecorator, NothingKept, Refused } from "./decorators/method-decorator.ts";
 export { describeEvent } from "./ports/describe-event.ts";
+export type { ReportedEvent } from "./ports/describe-event.ts";
 export { reportToConsole } from "./system/report-to-console.ts";
 export { createOutbox, SEND_MANY_MAX } from "./outbox/create-outbox.ts";
 export type { Call, Calls } from "./outbox/create-calls.ts";

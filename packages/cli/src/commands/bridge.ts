@@ -1,4 +1,4 @@
-import { bridge, describeEvent, type Broker, type EventListener } from "@waybill/core";
+import { bridge, describeEvent, type Broker, type ReportedEvent } from "@waybill/core";
 import { Command, InvalidArgumentError } from "commander";
 import { loadConfig } from "../worker/load-config.ts";
 import { openBroker } from "../worker/open-broker.ts";
@@ -71,11 +71,12 @@ async function run({ from, to, groups, untilIdle, prefetch }: BridgeCommandOptio
 
 async function brokerOf(file: string): Promise<Broker> {
   const { config } = await loadConfig(file);
-  return openBroker(file, parseBrokerConfig(file, config));
+  return openBroker(file, parseBrokerConfig(file, config), logLine);
 }
 
-const logLine: EventListener = (event) =>
+function logLine(event: ReportedEvent): void {
   console.log(JSON.stringify({ event: event.type, ...describeEvent(event) }));
+}
 
 function groupOf(
   text: string,

@@ -1,4 +1,4 @@
-import { createWaybill, describeEvent, WaybillError, type EventListener } from "@waybill/core";
+import { createWaybill, describeEvent, WaybillError, type ReportedEvent } from "@waybill/core";
 import { postgresStorage } from "@waybill/postgres";
 import { Pool } from "pg";
 import { loadConfig } from "./load-config.ts";
@@ -43,7 +43,7 @@ async function fromConfig(file: string, given: unknown, env: NodeJS.ProcessEnv):
     const message = `${file} names no database.url, and DATABASE_URL is not set.`;
     throw new WaybillError("OPTIONS_INVALID", message);
   }
-  const broker = await openBroker(file, brokerConfig);
+  const broker = await openBroker(file, brokerConfig, logLine);
   const pool = new Pool({ connectionString, max: database.connectionsMax });
   // Broken idle connections are replaced by themselves; a pool without a listener would end the process.
   pool.on("error", () => undefined);
@@ -59,6 +59,6 @@ async function fromConfig(file: string, given: unknown, env: NodeJS.ProcessEnv):
 }
 
 /** Everything but debug events, as one JSON line each. Payloads never appear. */
-const logLine: EventListener = (event) => {
+function logLine(event: ReportedEvent): void {
   if (event.level !== "debug") console.log(JSON.stringify(describeEvent(event)));
-};
+}

@@ -1,22 +1,29 @@
 import { nativeBroker } from "@waybill/broker";
-import { WaybillError, type Broker } from "@waybill/core";
+import { WaybillError, type Broker, type ReportedEvent } from "@waybill/core";
 import type { BrokerConfig } from "./worker-config.ts";
 
 /**
- * Makes the broker that a configuration names. The adapters of RabbitMQ and Kafka are loaded only when they are named.
+ * Makes the broker that a configuration names; what it reports goes to `onEvent`. The adapters of RabbitMQ and Kafka are loaded only when they are named.
  *
  * @throws WaybillError `OPTIONS_INVALID` when the adapter, or the library under it, is not installed, or refuses an option
  */
-export async function openBroker(file: string, config: BrokerConfig): Promise<Broker> {
+export async function openBroker(
+  file: string,
+  config: BrokerConfig,
+  onEvent: (event: ReportedEvent) => void,
+): Promise<Broker> {
   if ("rabbitmq" in config) {
     const adapter = import("@waybill/rabbitmq");
-    return (await installed(file, "rabbitmq", "amqplib", adapter)).rabbitmqBroker(config.rabbitmq);
+    return (await installed(file, "rabbitmq", "amqplib", adapter)).rabbitmqBroker({
+      ...config.rabbitmq,
+      onEvent,
+    });
   }
   if ("kafka" in config) {
     const adapter = import("@waybill/kafka");
-    return (await installed(file, "kafka", "kafkajs", adapter)).kafkaBroker(config.kafka);
+    return (await installed(file, "kafka", "kafkajs", adapter)).kafkaBroker({ ...config.kafka, onEvent });
   }
-  return nativeBroker(config.native);
+  return nativeBroker({ ...config.native, onEvent });
 }
 
 async function installed<T>(
