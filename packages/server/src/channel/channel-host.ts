@@ -1,0 +1,25 @@
+import type { ConnectionToken, VirtualHost } from "@waybill/broker/queues";
+import type { ConfirmQueue } from "../connection/confirm-queue.ts";
+import type { Output } from "../connection/output.ts";
+import type { Counters } from "../counters.ts";
+import type { ResolvedServerLimits } from "../limits.ts";
+import type { Access } from "../users/access.ts";
+
+/** What a connection lends to its channels. */
+export interface ChannelHost {
+  readonly virtualHost: VirtualHost;
+  readonly access: Access;
+  readonly token: ConnectionToken;
+  readonly output: Output;
+  readonly confirms: ConfirmQueue;
+  readonly limits: ResolvedServerLimits;
+  readonly counters: Counters;
+  /** The client understands a `basic.cancel` from the server. */
+  readonly knowsCancel: boolean;
+  /** A message was published. */
+  published(): void;
+  /** Counts what has arrived of unfinished messages. @throws ClosingError 506 when it is too much */
+  holdPartial(bytes: number): void;
+  /** The connection cannot go on. Returns at once; it is closed later in this turn. */
+  fail(error: unknown): void;
+}

@@ -1,0 +1,61 @@
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { createSecureContext, TLSSocket, type SecureContext } from "node:tls";
+import type { BoundAddress, ListenOn } from "../options.ts";
+
+/** A client that is silent for this long is asked by TCP whether it is there. */
+const KEEP_ALIVE_MS = 30_000;
+
+/** One address that clients connect to. */
+export class Listener {
+  readonly #server: Server;
+  readonly #on: ListenOn;
+
+  private constructor(server: Server, on: ListenOn) {
+    this.#server = server;
+    this.#on = on;
+  }
+
+  /**
+   * @param admits whether a client from this address may begin; asked before anything is read from it
+   * @throws what `listen` throws (`EADDRINUSE`, `EACCES`), or `createSecureContext` for certificates that do not fit
+   */
+  static async open(
+    on: ListenOn,
+    admits: (address: string) => boolean,
+    onSocket: (socket: Socket, address: string) => void,
+  ): Promise<Listener> {
+    const secureContext = on.tls === undefined ? null : createSecureContext(on.tls);
+    const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
+    server.on("connection", (socket) => {
+      const address = socket.remoteAddress ?? "";
+      if (!admits(address)) socket.destroy();
+      else onSocket(secureContext === null ? socket : secured(socket, on, secureContext), address);
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ host: on.host, port: on.port }, resolve);
+    });
+    // A client that vanished between its arrival and its acceptance is no reason to stop.
+    server.removeAllListeners("error").on("error", () => {});
+    return new Listener(server, on);
+  }
+
+  get address(): BoundAddress {
+    const { port } = this.#server.address() as AddressInfo;
+    return { host: this.#on.host, port, tls: this.#on.tls !== undefined };
+  }
+
+  /** Takes no more connections; those that there are stay. */
+  close(): void {
+    this.#server.close();
+  }
+}
+
+function secured(socket: Socket, { tls }: ListenOn, secureContext: SecureContext): TLSSocket {
+  const { requestCert = false, rejectUnauthorized = true } = tls ?? {};
+  const secure = new TLSSocket(socket, { isServer: true, secureContext, requestCert, rejectUnauthorized });
+  // Errors before the handshake is done are told by this event alone, and end the socket.
+  socket.on("error", () => secure.destroy());
+  socket.on("close", () => secure.destroy());
+  return secure;
+}
