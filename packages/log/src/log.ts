@@ -1,9 +1,10 @@
 import { join } from "node:path";
-import { LogError, LogLostError } from "./errors/log-error.ts";
+import { LogCorruptError, LogError, LogLostError } from "./errors/log-error.ts";
 import type { LogRecord } from "./format/batch-frame.ts";
 import type { LogGap } from "./format/log-gap.ts";
 import type { LogOptions, ResolvedLogOptions } from "./options.ts";
 import { resolveLogOptions } from "./options.ts";
+import { inspectLog } from "./offline/inspect-log.ts";
 import type { OwnerLock } from "./ports/owner-lock.ts";
 import type { LogBlock } from "./read/log-reader.ts";
 import { LogReader } from "./read/log-reader.ts";
@@ -255,7 +256,21 @@ export async function openLog(options: LogOptions): Promise<Log> {
     return new Log(resolved, { folder, lock, catalog, recovery });
   } catch (error) {
     await catalog.close();
+    const refusal = await withDamage(error, resolved);
     lock.release();
-    throw error;
+    throw refusal;
   }
+}
+
+/** A refusal because of damage says everything that is damaged, not only what was met first. */
+async function withDamage(error: unknown, options: ResolvedLogOptions): Promise<unknown> {
+  if (!(error instanceof LogCorruptError)) return error;
+  const { fileSystem, directory, provenOffset } = options;
+  const inspection = { provenOffset, fileSystem, findOwner: () => null };
+  // What was met first is enough of an answer when the rest cannot be read.
+  const damage = await inspectLog(directory, inspection).then(
+    (found) => found.damage,
+    () => [],
+  );
+  return new LogCorruptError(error, error.reason, damage);
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { FileSystem, Log, LogOptions } from "@waybill/log";
 import { nodeFileSystem, openLog, recordOf } from "@waybill/log";
+import { SMALL } from "./log-sizes.ts";
 
 export async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "waybill-log-"));
@@ -20,13 +21,6 @@ const unsynced: FileSystem = {
     return file;
   },
 };
-
-export const SMALL = {
-  batchBytesMax: 16_384,
-  recordBytesMax: 16_384,
-  segmentBytes: 8192,
-  fillAheadBytes: 4096,
-} as const;
 
 export async function openSmall(directory: string, options: Partial<LogOptions> = {}): Promise<Log> {
   const log = await openLog({ directory, ...SMALL, ...options });

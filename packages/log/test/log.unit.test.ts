@@ -5,7 +5,8 @@ import { describe, expect, test } from "vitest";
 import type { FileSystem } from "@waybill/log";
 import { nodeFileSystem, openLog, recordOf } from "@waybill/log";
 import { FaultyFileSystem } from "@waybill/log/testing";
-import { appendText, openSmall, SMALL, temporaryDirectory, texts } from "./log-fixture.ts";
+import { appendText, openSmall, temporaryDirectory, texts } from "./log-fixture.ts";
+import { SMALL } from "./log-sizes.ts";
 
 const numbered = (count: number): string[] =>
   Array.from({ length: count }, (_, index) => `record ${index} ${"x".repeat(index % 100)}`);

@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { nodeFileSystem, openLog } from "@waybill/log";
 import { BATCH_HEADER_BYTES, SEGMENT_HEADER_BYTES, segmentName } from "@waybill/log/internal";
 import { FaultyFileSystem } from "@waybill/log/testing";
-import { appendText, openSmall, QUICK, SMALL, temporaryDirectory, texts } from "./log-fixture.ts";
+import { appendText, openSmall, QUICK, temporaryDirectory, texts } from "./log-fixture.ts";
+import { SMALL } from "./log-sizes.ts";
 
 /** A directory as a crash leaves it: three batches in one segment, no seal. `last` is where the third one stands. */
 async function crashed(): Promise<{

@@ -1,3 +1,4 @@
+import type { LogDamage } from "../offline/inspection.ts";
 import type { LogGap } from "../format/log-gap.ts";
 
 /** Every code of a `LogError`. */
@@ -61,14 +62,23 @@ export class LogCorruptError extends LogError {
   /** File and byte position of the first bad frame. */
   readonly file: string;
   readonly position: number;
+  readonly reason: string;
   /** Offset of the first record that cannot be read. */
   readonly offset: number;
+  /** When `openLog` refused: everything that is damaged in the log. A reader knows only the place where it stopped. */
+  readonly damage: readonly LogDamage[];
 
-  constructor(place: { file: string; position: number; offset: number }, reason: string) {
+  constructor(
+    place: { file: string; position: number; offset: number },
+    reason: string,
+    damage: readonly LogDamage[] = [],
+  ) {
     super(
       "LOG_CORRUPT",
       `${place.file} is damaged at byte ${place.position} (record ${place.offset}): ${reason}`,
     );
+    this.reason = reason;
+    this.damage = damage;
     this.file = place.file;
     this.position = place.position;
     this.offset = place.offset;

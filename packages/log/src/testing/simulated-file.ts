@@ -38,7 +38,7 @@ export class SimulatedFile {
   }
 
   sync(): void {
-    for (const change of this.#changes) this.#durable = applied(this.#durable, change);
+    this.#durable = applied(this.#durable, ...this.#changes);
     this.#changes = [];
   }
 
@@ -71,12 +71,8 @@ export class SimulatedFile {
     const chance = luck < 0.2 ? 0 : luck < 0.4 ? 1 : random();
     let contents = this.#durable;
     for (const change of this.#changes) {
-      if (change.bytes === null) {
-        if (random() < chance) contents = applied(contents, change);
-        continue;
-      }
-      for (const sector of sectorsOf(change.position, change.bytes))
-        if (random() < chance) contents = applied(contents, sector);
+      const pieces = change.bytes === null ? [change] : sectorsOf(change.position, change.bytes);
+      contents = applied(contents, ...Array.from(pieces).filter(() => random() < chance));
     }
     return contents;
   }
@@ -91,10 +87,15 @@ function* sectorsOf(position: number, bytes: Buffer): Generator<Change> {
   }
 }
 
-function applied(contents: Buffer, { position, bytes }: Change): Buffer {
-  const length = bytes === null ? position : Math.max(contents.length, position + bytes.length);
-  const result = Buffer.alloc(length);
+function applied(contents: Buffer, ...changes: readonly Change[]): Buffer {
+  const ends = changes.map(({ position, bytes }) => position + (bytes?.length ?? 0));
+  const result = Buffer.alloc(Math.max(contents.length, ...ends));
   contents.copy(result);
-  bytes?.copy(result, position);
-  return result;
+  let { length } = contents;
+  for (const { position, bytes } of changes) {
+    bytes?.copy(result, position);
+    if (bytes === null) result.fill(0, position);
+    length = bytes === null ? position : Math.max(length, position + bytes.length);
+  }
+  return result.subarray(0, length);
 }
