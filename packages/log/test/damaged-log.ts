@@ -16,13 +16,17 @@ export interface StoredLog {
 }
 
 /** A log of several segments, each of several batches of one to three records. */
-export async function storedLog(options: { readonly records: number }): Promise<StoredLog> {
+export async function storedLog(options: {
+  readonly records: number;
+  readonly recordBytes?: number;
+}): Promise<StoredLog> {
+  const { records, recordBytes = 200 } = options;
   const directory = await temporaryDirectory();
   const log = await openSmall(directory, QUICK);
   const contents: string[] = [];
-  for (let next = 0; next < options.records;) {
+  for (let next = 0; next < records;) {
     const batch = Array.from({ length: 1 + (next % 3) }, (_, index) =>
-      `record ${next + index}`.padEnd(200, "."),
+      `record ${next + index}`.padEnd(recordBytes, "."),
     );
     await appendText(log, ...batch);
     contents.push(...batch);

@@ -39,9 +39,10 @@ export class FileWindow {
   /** The bytes from `position` on, fewer than asked at the end of the file. They stay valid until the next call. */
   async view(position: number, bytes: number): Promise<Buffer> {
     const from = position - this.#start;
-    const wanted = Math.max(0, Math.min(bytes, this.fileBytes - position));
+    const left = Math.max(0, this.fileBytes - position);
+    const wanted = Math.min(bytes, left);
     if (from >= 0 && from + wanted <= this.#buffer.length) return this.#buffer.subarray(from, from + wanted);
-    const size = Math.min(Math.max(wanted, WINDOW_BYTES), this.fileBytes - position);
+    const size = Math.min(Math.max(wanted, WINDOW_BYTES), left);
     const buffer = Buffer.allocUnsafeSlow(size);
     this.#buffer = buffer.subarray(0, await this.#read(buffer, position));
     this.#start = position;

@@ -61,12 +61,12 @@ export async function* walkSegment(window: FileWindow, place: WalkPlace): AsyncG
     }
     dataEnd ??= await window.endOfData(SEGMENT_HEADER_BYTES);
     if (dataEnd <= position) return;
-    const { reason, foreignAt, searchFrom } = step;
+    const { reason, foreignAt, searchFrom, end } = step;
     const next = await findFrame(window, searchFrom, { end: dataEnd, epoch, offset });
     yield {
       kind: "bad",
       position,
-      endPosition: next?.position ?? dataEnd,
+      endPosition: next?.position ?? Math.max(dataEnd, end),
       offset,
       nextOffset: next?.header.firstOffset ?? null,
       validFrameAt: foreignAt ?? next?.position ?? null,
@@ -89,27 +89,30 @@ interface NoBatch {
   readonly reason: string;
   readonly foreignAt: number | null;
   readonly searchFrom: number;
+  /** Up to here it is known to go. */
+  readonly end: number;
 }
 
 async function readBatch(window: FileWindow, state: WalkState): Promise<BatchPart | NoBatch> {
   const { position, offset, epoch } = state;
   const header = decodeBatchHeader(await window.view(position, BATCH_HEADER_BYTES), 0);
   const behind = position + FRAME_ALIGNMENT_BYTES;
-  if (header === null)
-    return { kind: "none", reason: "there is no batch header", foreignAt: null, searchFrom: behind };
+  const none = { kind: "none", foreignAt: null, searchFrom: behind, end: position } as const;
+  if (header === null) return { ...none, reason: "there is no batch header" };
   const isOfSegment = epoch === null || header.epoch === epoch;
   if (!isOfSegment || header.firstOffset !== offset) {
     // A whole header that does not belong here was never left behind by a torn write.
     const searchFrom = isOfSegment && header.firstOffset > offset ? position : behind;
-    return { kind: "none", reason: "the batch belongs to another place", foreignAt: position, searchFrom };
+    return { ...none, reason: "the batch belongs to another place", foreignAt: position, searchFrom };
   }
   if (position + BATCH_HEADER_BYTES + header.bodyBytes > window.fileBytes)
-    return { kind: "none", reason: "the batch is cut off", foreignAt: null, searchFrom: behind };
+    return { ...none, reason: "the batch is cut off" };
   const frame = await window.view(position, frameBytes(header.bodyBytes));
   const records = decodeBody(frame, 0, header);
   if (typeof records !== "string") return { kind: "batch", position, header, frame, records };
   // The header is whole, so its length is right: what stands within the body is no batch.
-  return { kind: "none", reason: records, foreignAt: null, searchFrom: position + frame.length };
+  const end = position + frame.length;
+  return { ...none, reason: records, searchFrom: end, end };
 }
 
 interface Search {

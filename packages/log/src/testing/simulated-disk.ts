@@ -88,7 +88,8 @@ export class SimulatedDisk implements FileSystem {
     this.#plan.pass("list");
     const folder = this.#folders.get(path);
     if (folder === undefined) throw fileError("ENOENT", path);
-    return [...folder.visible.keys()];
+    const inside = [...this.#folders.keys()].filter((inner) => inner !== path && dirname(inner) === path);
+    return [...folder.visible.keys(), ...inside.map((inner) => basename(inner))];
   }
 
   async open(path: string, mode: OpenMode): Promise<LogFile> {
@@ -182,6 +183,7 @@ export class SimulatedDisk implements FileSystem {
     if (folder === undefined) {
       folder = { visible: new Map(), durable: new Map(), changes: [] };
       this.#folders.set(path, folder);
+      if (dirname(path) !== path) this.#folder(dirname(path));
     }
     return folder;
   }
