@@ -10,13 +10,14 @@ export class Counters {
   messagesRefused = 0;
   messagesReturned = 0;
   messagesDelivered = 0;
+  messagesAcked = 0;
   /** Publications that wait for the disk. */
   unflushedBytes = 0;
 
   report(): Omit<ServerReport, "connections" | "handshakes"> {
     const { channels, connectionsOpened, connectionsRefused, unflushedBytes } = this;
-    const { messagesPublished, messagesConfirmed, messagesRefused, messagesReturned, messagesDelivered } =
-      this;
+    const { messagesPublished, messagesConfirmed, messagesRefused, messagesReturned } = this;
+    const { messagesDelivered, messagesAcked } = this;
     return {
       channels,
       connectionsOpened,
@@ -26,6 +27,7 @@ export class Counters {
       messagesRefused,
       messagesReturned,
       messagesDelivered,
+      messagesAcked,
       unflushedBytes,
     };
   }

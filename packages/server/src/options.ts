@@ -47,6 +47,8 @@ export interface ServerReport {
   readonly messagesRefused: number;
   readonly messagesReturned: number;
   readonly messagesDelivered: number;
+  /** Deliveries that clients acknowledged; not those that were settled by being sent (`no-ack`). */
+  readonly messagesAcked: number;
   /** Publications that wait for the disk. */
   readonly unflushedBytes: number;
 }

@@ -100,7 +100,8 @@ export interface Session {
   /** `false` when there is no such consumer. Its unsettled deliveries stay unsettled. */
   cancel(consumerTag: string): boolean;
   get(queue: string, noAck: boolean): Promise<GotDelivery | null>;
-  ack(tag: number, multiple: boolean): void;
+  /** Answers how many deliveries it settled. */
+  ack(tag: number, multiple: boolean): number;
   /** Gives deliveries back (`requeue`), or drops or dead-letters them. */
   reject(tag: number, multiple: boolean, requeue: boolean): void;
   /** Everything unsettled goes back to its queue and comes again as redelivered. */

@@ -52,7 +52,10 @@ const HANDLERS: { readonly [Name in MethodName]?: Handler<Name> } = {
 export function handleMethod(channel: Channel, method: Method): Promise<void> | void {
   // These two come for every message.
   if (method.name === "basic.publish") return channel.begin(method);
-  if (method.name === "basic.ack") return channel.session.ack(method.deliveryTag, method.multiple);
+  if (method.name === "basic.ack") {
+    channel.host.counters.messagesAcked += channel.session.ack(method.deliveryTag, method.multiple);
+    return;
+  }
   const handler = HANDLERS[method.name] as Handler<MethodName> | undefined;
   if (handler === undefined) throw connectionError(503, `unexpected method ${method.name}`);
   return handler(channel, method);

@@ -122,3 +122,8 @@ function inUnits(
     ? undefined
     : wholeNumber(Number(number) * scale, min, max);
 }
+
+/** As it was given: `127.0.0.1:5672`, `[::1]:5672`. */
+export function shownAddress({ host, port }: ListenAddress): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -91,10 +91,14 @@ export class ChannelSession implements Session, SubscriptionOwner {
     return { ...delivery, messageCount: queue.readyCount };
   }
 
-  ack(tag: number, multiple: boolean): void {
-    if (multiple) {
-      for (const unsettled of this.#takeUpTo(tag)) this.#settle(unsettled);
-    } else this.#settle(this.#take(tag));
+  ack(tag: number, multiple: boolean): number {
+    if (!multiple) {
+      this.#settle(this.#take(tag));
+      return 1;
+    }
+    const taken = this.#takeUpTo(tag);
+    for (const unsettled of taken) this.#settle(unsettled);
+    return taken.length;
   }
 
   reject(tag: number, multiple: boolean, requeue: boolean): void {
