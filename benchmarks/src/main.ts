@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
 import { backlog } from "./backlog.ts";
+import { broker } from "./broker.ts";
 import { consume } from "./consume.ts";
 import { latency } from "./latency.ts";
 import { logAppend } from "./log-append.ts";
@@ -17,6 +18,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   latency,
   "log-append": logAppend,
   backlog,
+  broker,
   consume,
 };
 
