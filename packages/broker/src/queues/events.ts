@@ -10,6 +10,13 @@ export type QueueEngineEvent =
   /** The checkpoint could not be used, the whole log was read instead. */
   | { readonly type: "engine.checkpoint-ignored"; readonly level: "warn"; readonly reason: string }
   | { readonly type: "engine.checkpoint-failed"; readonly level: "warn"; readonly error: Error }
+  /** A repair gave these records up; messages among them are gone. */
+  | {
+      readonly type: "engine.messages-lost";
+      readonly level: "error";
+      readonly fromOffset: number;
+      readonly toOffset: number;
+    }
   /** The oldest message that is still wanted is in this queue, and keeps this much of the log on disk. */
   | {
       readonly type: "engine.backlog";

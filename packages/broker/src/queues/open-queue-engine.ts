@@ -2,12 +2,15 @@ import { join } from "node:path";
 import { WaybillError } from "@waybill/core";
 import type { Log } from "@waybill/log";
 import { LogError, LogOwnedError, openLog } from "@waybill/log";
+import type { Checkpoint } from "../storage/checkpoint-file.ts";
+import { readCheckpoint } from "../storage/checkpoint-file.ts";
 import type { QueueEngine } from "./contract.ts";
 import { Engine } from "./engine/engine.ts";
 import { report } from "./events.ts";
 import type { QueueEngineOptions, ResolvedQueueEngineOptions } from "./options.ts";
 import { resolveQueueEngineOptions } from "./options.ts";
-import { Replay } from "./recovery/replay.ts";
+import { recover } from "./recovery/recover.ts";
+import { Checkpointer } from "./retention/checkpointer.ts";
 
 /** Names, routing key and links of a message come on top of `messageBytesMax`. */
 const OVERHEAD_BYTES = 64 * 1024;
@@ -22,20 +25,35 @@ export async function openQueueEngine(options: QueueEngineOptions): Promise<Queu
   const resolved = resolveQueueEngineOptions(options);
   let log: Log | null = null;
   try {
-    log = await openEngineLog(resolved, 0);
+    const checkpoint = await usableCheckpoint(resolved);
+    log = await openEngineLog(resolved, checkpoint?.provenOffset ?? 0);
     if (log.tornTail !== null) {
       const { file, bytes } = log.tornTail;
       report(resolved.onEvent, { type: "engine.torn-tail", level: "warn", file, bytes });
     }
     const engine = new Engine(log, resolved);
-    const replay = new Replay(engine);
-    for await (const { offset, data } of log.records()) replay.apply(offset, data);
-    replay.finish(log.nextOffset);
+    for (const lost of await recover(engine, log, checkpoint?.snapshotOffset ?? null)) {
+      report(resolved.onEvent, { type: "engine.messages-lost", level: "error", ...lost });
+    }
+    const checkpointer = new Checkpointer(engine, log, resolved);
+    engine.commits.onAppended = (bytes) => checkpointer.appended(bytes);
+    engine.beforeClose = () => checkpointer.close();
     return engine;
   } catch (error) {
     await log?.close();
     throw toWaybillError(error, resolved.dataDir);
   }
+}
+
+async function usableCheckpoint({
+  fileSystem,
+  dataDir,
+  onEvent,
+}: ResolvedQueueEngineOptions): Promise<Checkpoint | null> {
+  const checkpoint = await readCheckpoint(fileSystem, dataDir);
+  if (typeof checkpoint !== "string") return checkpoint;
+  report(onEvent, { type: "engine.checkpoint-ignored", level: "warn", reason: checkpoint });
+  return null;
 }
 
 function openEngineLog(options: ResolvedQueueEngineOptions, provenOffset: number): Promise<Log> {

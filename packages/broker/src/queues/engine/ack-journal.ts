@@ -1,5 +1,7 @@
 import type { Clock } from "@waybill/core";
 import type { RecordSource } from "@waybill/log";
+import type { OffsetRun } from "../queue/offset-queue.ts";
+import { OffsetQueue } from "../queue/offset-queue.ts";
 import { encodeAcks } from "../records/marks-record.ts";
 
 /** Records settled messages of all queues lazily, many in one record. A lost one only means a redelivery. */
@@ -22,6 +24,13 @@ export class AckJournal {
     if (offsets === undefined) this.#settled.set(queueId, [offset]);
     else offsets.push(offset);
     this.#arm();
+  }
+
+  /** A whole range at once, whatever in it belongs to the queue. */
+  noteRange(queueId: number, range: OffsetRun): void {
+    const offsets = new OffsetQueue();
+    offsets.appendRun(range);
+    this.#append(encodeAcks(new Map([[queueId, offsets]]))).catch(() => {});
   }
 
   /** Writes what was noted; when it resolves, it is durable, unless the log refused it. */
@@ -52,6 +61,13 @@ export class AckJournal {
     const settled = this.#settled;
     this.#settled = new Map();
     // Refused or failed: these messages come again after a restart, flagged as redelivered.
-    await this.#append(encodeAcks(settled)).catch(() => {});
+    const sorted = new Map(Array.from(settled, ([queueId, offsets]) => [queueId, inOrder(offsets)] as const));
+    await this.#append(encodeAcks(sorted)).catch(() => {});
   }
+}
+
+function inOrder(offsets: readonly number[]): OffsetQueue {
+  const queue = new OffsetQueue();
+  for (const offset of Float64Array.from(offsets).sort()) if (offset > queue.last) queue.append(offset);
+  return queue;
 }

@@ -1,10 +1,15 @@
 import type { Log, RecordSource } from "@waybill/log";
 import type { ConnectionToken, EngineReport, QueueEngine, QueueReport, VirtualHost } from "../contract.ts";
+import { DeadLetters } from "../dead-letter/dead-letters.ts";
+import { DELAYED_QUEUE_ID, DelayedMessages } from "../delay/delayed-messages.ts";
 import type { ResolvedQueueEngineOptions } from "../options.ts";
 import type { Held } from "../queue/held.ts";
+import type { OffsetRun } from "../queue/offset-queue.ts";
 import type { Queue } from "../queue/queue.ts";
+import type { DeathReason, FindStored } from "../queue/queue-surroundings.ts";
 import { MemoryBudget } from "../queue/queue-surroundings.ts";
 import type { Content } from "../records/content-record.ts";
+import { encodeReturns } from "../records/marks-record.ts";
 import type { TopologyChange } from "../records/topology-record.ts";
 import { encodeTopology } from "../records/topology-record.ts";
 import { RefusalError } from "../refusal.ts";
@@ -12,44 +17,58 @@ import type { ChannelSession } from "../session/channel-session.ts";
 import { Host } from "../topology/host.ts";
 import type { HostServices } from "../topology/host-services.ts";
 import { AckJournal } from "./ack-journal.ts";
+import { Blocking } from "./blocking.ts";
+import { Commits } from "./commits.ts";
 import { DeliveryHorizons } from "./delivery-horizon.ts";
 import { MessageStore } from "./message-store.ts";
 
-interface Gathered {
-  readonly content: Content;
-  readonly queues: readonly Queue[];
-}
-
 /** All virtual hosts over one open log. */
 export class Engine implements QueueEngine, HostServices {
-  onBlocked: (reason: string | null) => void = () => {};
   onFailed: (error: Error) => void = () => {};
   readonly memory: MemoryBudget;
   readonly messageBytesMax: number;
   readonly hosts = new Map<string, Host>();
-  /** Every queue by its number, for recovery. */
+  /** Every queue by its number. */
   readonly queues = new Map<number, Queue>();
+  readonly sessions = new Set<ChannelSession>();
+  readonly commits: Commits;
+  readonly store: MessageStore;
+  readonly delayed: DelayedMessages;
+  /** What a checkpoint does before the log is closed. */
+  beforeClose: () => Promise<void> = () => Promise.resolve();
+  lastQueueId = 0;
   readonly #log: Log;
   readonly #options: ResolvedQueueEngineOptions;
-  readonly #store: MessageStore;
   readonly #acks: AckJournal;
   readonly #horizons: DeliveryHorizons;
-  readonly #sessions = new Set<ChannelSession>();
-  #lastQueueId = 0;
-  #gathered: Gathered[] = [];
-  #gatheredBytes = 0;
+  readonly #deadLetters: DeadLetters;
+  readonly #blocking: Blocking;
   #scheduled: Queue[] = [];
+  #isFlushing = false;
   #failure: Error | null = null;
+  #closing: Promise<void> | null = null;
 
   constructor(log: Log, options: ResolvedQueueEngineOptions) {
     this.#log = log;
     this.#options = options;
     this.messageBytesMax = options.messageBytesMax;
     this.memory = new MemoryBudget(options.memoryBytesMax);
-    this.#store = new MessageStore(log);
-    this.#acks = new AckJournal((record) => this.#append([record]), options.clock, options.ackFlushMs);
-    this.#horizons = new DeliveryHorizons((record) => this.#append([record]));
-    log.onPoisoned = (error) => this.#fail(error);
+    this.store = new MessageStore(log);
+    this.#acks = new AckJournal((record) => this.append([record]), options.clock, options.ackFlushMs);
+    this.#horizons = new DeliveryHorizons((record) => this.append([record]));
+    this.commits = new Commits(log, this.#horizons);
+    this.#deadLetters = new DeadLetters(this);
+    this.delayed = new DelayedMessages(this);
+    this.#blocking = new Blocking(options.clock, () => (log.failure === null ? log.refusal(0) : null));
+    log.onPoisoned = (error) => this.onDamage(error);
+  }
+
+  get onBlocked(): (reason: string | null) => void {
+    return this.#blocking.onChange;
+  }
+
+  set onBlocked(listener: (reason: string | null) => void) {
+    this.#blocking.onChange = listener;
   }
 
   virtualHost(name: string): VirtualHost | undefined {
@@ -72,67 +91,44 @@ export class Engine implements QueueEngine, HostServices {
   }
 
   async deleteVirtualHost(name: string): Promise<void> {
-    const host = this.hosts.get(name);
-    if (host === undefined) return;
+    if (!this.hosts.has(name)) return;
     this.dropHost(name);
     await this.record({ op: "drop-host", virtualHost: name });
   }
 
   flush(): Promise<void> {
-    const gathered = this.#gathered;
-    if (gathered.length === 0) return this.#log.append([]);
-    this.#gathered = [];
-    this.#gatheredBytes = 0;
-    const firstOffset = this.#log.nextOffset;
-    const records: RecordSource[] = [];
-    const reached = new Map<Queue, number>();
-    for (const [index, { content, queues }] of gathered.entries()) {
-      records.push(content);
-      for (const queue of queues) reached.set(queue, firstOffset + index);
-    }
-    const horizons = this.#horizons.travelling(reached);
-    if (horizons !== null) records.push(horizons.record);
-    // Whether there is space was asked before each message was taken.
-    return this.#log.append(records, { urgent: true }).then(() => {
-      horizons?.reached();
-      let offset = firstOffset;
-      for (const { content, queues } of gathered) {
-        for (const queue of queues) queue.offer(offset, content);
-        offset += 1;
-      }
-    });
+    return this.commits.flush();
   }
 
   connectionClosed(connection: ConnectionToken): void {
-    for (const host of this.hosts.values()) {
-      for (const queue of host.queues.values()) {
-        if (queue.owner === connection) host.removeQueue(queue).catch(() => {});
-      }
-    }
+    for (const host of this.hosts.values()) host.connectionClosed(connection);
   }
 
   async report(): Promise<EngineReport> {
-    const queues = Array.from(this.queues.values(), reportOf);
     return {
-      blockedBy: this.#log.refusal(0)?.message ?? null,
+      blockedBy: this.#blocking.reason,
       durableOffset: this.#log.durableOffset,
       segmentCount: this.#log.segmentCount,
       storedBytes: await this.#log.sizeBytes(),
-      queues,
+      queues: Array.from(this.queues.values(), reportOf),
     };
   }
 
-  async close(): Promise<void> {
-    try {
-      if (this.#failure === null) await this.#acks.flush();
-    } finally {
-      this.#acks.stop();
-      await this.#log.close();
-    }
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   now(): number {
     return this.#options.clock.now();
+  }
+
+  after(ms: number, action: () => void): () => void {
+    return this.#options.clock.after(ms, action);
+  }
+
+  sleep(ms: number): Promise<void> {
+    return this.#options.clock.sleep(ms);
   }
 
   randomName(): string {
@@ -140,30 +136,50 @@ export class Engine implements QueueEngine, HostServices {
   }
 
   nextQueueId(): number {
-    this.#lastQueueId += 1;
-    return this.#lastQueueId;
-  }
-
-  /** Numbers up to it are never given again. */
-  sawQueueId(id: number): void {
-    this.#lastQueueId = Math.max(this.#lastQueueId, id);
+    this.lastQueueId += 1;
+    return this.lastQueueId;
   }
 
   async record(change: TopologyChange): Promise<void> {
-    await this.#append([encodeTopology(change)]);
+    await this.append([encodeTopology(change)]);
   }
 
   async recorded(): Promise<void> {
-    await this.#append([]);
+    await this.append([]);
   }
 
   takes(bytes: number): boolean {
-    return this.#log.refusal(this.#gatheredBytes + bytes) === null;
+    if (this.#failure === null && this.commits.takes(bytes)) return true;
+    this.#blocking.check();
+    return false;
   }
 
   enqueue(content: Content, queues: readonly Queue[]): void {
-    this.#gathered.push({ content, queues });
-    this.#gatheredBytes += content.byteLength;
+    this.commits.add(content, queues, null);
+  }
+
+  delay(content: Content, dueAt: number): void {
+    this.commits.add(content, [], (offset) => this.delayed.add(dueAt, offset));
+  }
+
+  refused(queue: Queue, content: Content): void {
+    this.#deadLetters.refused(queue, content);
+  }
+
+  /** What the engine itself publishes is flushed soon, all of this turn together. */
+  post(content: Content, queues: readonly Queue[], stored: () => void): void {
+    this.commits.add(content, queues, stored);
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    queueMicrotask(() => {
+      this.#isFlushing = false;
+      // Refused or failed: the message is still where it was.
+      this.commits.flush().catch(() => this.#blocking.check());
+    });
+  }
+
+  route(virtualHost: string, exchange: string, content: Content, keys: readonly string[]): readonly Queue[] {
+    return this.hosts.get(virtualHost)?.route(exchange, content, keys) ?? [];
   }
 
   schedule(queue: Queue): void {
@@ -172,31 +188,57 @@ export class Engine implements QueueEngine, HostServices {
   }
 
   mayDeliver(queue: Queue, offset: number): boolean {
-    return this.#horizons.covers(queue, offset);
+    return offset < queue.horizon || this.#horizons.covers(queue, offset);
   }
 
   covered(queue: Queue, offset: number): Promise<void> {
     return this.#horizons.covered(queue, offset);
   }
 
-  read(offset: number): Promise<(offset: number) => Content | null> {
-    return this.#store.read(offset);
+  read(offset: number): Promise<FindStored> {
+    return this.store.read(offset);
   }
 
   settled(queue: Queue, offset: number): void {
     this.#acks.note(queue.id, offset);
   }
 
+  dropped(offset: number): void {
+    this.#acks.note(DELAYED_QUEUE_ID, offset);
+  }
+
+  purged(queue: Queue, range: OffsetRun): void {
+    this.#acks.noteRange(queue.id, range);
+  }
+
+  died(queue: Queue, held: Held, reason: DeathReason): void {
+    this.#deadLetters.add(queue, held, reason);
+  }
+
+  counted(queue: Queue, returned: readonly Held[]): void {
+    if (!queue.isStored) return;
+    // Refused or failed: after a restart the count begins where it was recorded.
+    this.append([encodeReturns(queue.id, returned)]).catch(() => {});
+  }
+
+  expired(queue: Queue): void {
+    const host = this.hosts.get(queue.virtualHost);
+    host?.removeQueue(queue).catch(() => {});
+  }
+
   onDamage(error: unknown): void {
-    this.#fail(error instanceof Error ? error : new Error(String(error)));
+    if (this.#failure !== null || this.#closing !== null) return;
+    this.#failure = error instanceof Error ? error : new Error(String(error));
+    this.#stopTimers();
+    this.onFailed(this.#failure);
   }
 
   sessionOpened(session: ChannelSession): void {
-    this.#sessions.add(session);
+    this.sessions.add(session);
   }
 
   sessionClosed(session: ChannelSession): void {
-    this.#sessions.delete(session);
+    this.sessions.delete(session);
   }
 
   queueOpened(queue: Queue): void {
@@ -205,14 +247,6 @@ export class Engine implements QueueEngine, HostServices {
 
   queueClosed(queue: Queue): void {
     this.queues.delete(queue.id);
-  }
-
-  rejected(queue: Queue, held: Held): void {
-    queue.settle(held);
-  }
-
-  returned(queue: Queue, held: readonly Held[]): void {
-    queue.giveBack(held);
   }
 
   /** Without a record. */
@@ -242,13 +276,8 @@ export class Engine implements QueueEngine, HostServices {
     }
   }
 
-  #pump(): void {
-    const scheduled = this.#scheduled;
-    this.#scheduled = [];
-    for (const queue of scheduled) queue.pump();
-  }
-
-  async #append(records: readonly RecordSource[]): Promise<void> {
+  /** Durable when it resolves. May use the reserve of a full disk. @throws Refusal 541 */
+  async append(records: readonly RecordSource[]): Promise<void> {
     try {
       await this.#log.append(records, { urgent: true });
     } catch (cause) {
@@ -257,10 +286,30 @@ export class Engine implements QueueEngine, HostServices {
     }
   }
 
-  #fail(error: Error): void {
-    if (this.#failure !== null) return;
-    this.#failure = error;
-    this.onFailed(error);
+  #pump(): void {
+    const scheduled = this.#scheduled;
+    this.#scheduled = [];
+    for (const queue of scheduled) queue.pump();
+  }
+
+  #stopTimers(): void {
+    this.delayed.stop();
+    this.#blocking.stop();
+    this.#acks.stop();
+    for (const queue of this.queues.values()) queue.stopTimers();
+  }
+
+  async #close(): Promise<void> {
+    this.#stopTimers();
+    try {
+      if (this.#failure === null) {
+        await this.#acks.flush();
+        await this.beforeClose();
+      }
+    } finally {
+      this.#stopTimers();
+      await this.#log.close();
+    }
   }
 }
 

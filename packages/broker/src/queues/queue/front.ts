@@ -53,6 +53,11 @@ export class Front {
     this.#head = 0;
   }
 
+  drop(dropped: ReadonlySet<Held>): void {
+    this.#items = this.#items.slice(this.#head).filter((held) => !dropped.has(held));
+    this.#head = 0;
+  }
+
   clear(): void {
     this.#items = [];
     this.#head = 0;

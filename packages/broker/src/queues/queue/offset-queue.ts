@@ -21,6 +21,13 @@ export interface EncodedOffsets {
   readonly chunks: readonly Uint8Array[];
 }
 
+/** `count` numbers, each `delta` behind the one before. */
+export interface OffsetRun {
+  readonly first: number;
+  readonly delta: number;
+  readonly count: number;
+}
+
 interface Block {
   bytes: Uint8Array;
   end: number;
@@ -90,9 +97,20 @@ export class OffsetQueue {
     this.#readAt = 0;
   }
 
-  *values(): Generator<number> {
-    const encoded = this.encode();
-    yield* decodeValues(encoded);
+  /** What is in the queue, without taking it out. */
+  runs(): Generator<OffsetRun> {
+    return decodeRuns(this.encode());
+  }
+
+  /** Appends `count` numbers, each `delta` behind the one before. */
+  appendRun({ first, delta, count }: OffsetRun): void {
+    if (count === 0) return;
+    this.append(first);
+    if (count === 1) return;
+    this.append(first + delta);
+    this.#openCount += count - 2;
+    this.#size += count - 2;
+    this.#last = first + delta * (count - 1);
   }
 
   /** Everything that is in the queue, without copying the blocks. */
@@ -160,19 +178,30 @@ export class OffsetQueue {
 }
 
 /** The numbers of an encoded queue, in order. */
-export function* decodeValues({ base, chunks }: EncodedOffsets): Generator<number> {
+export function* decodeRuns({ base, chunks }: Pick<EncodedOffsets, "base" | "chunks">): Generator<OffsetRun> {
   let value = base;
   for (const bytes of chunks) {
     const reader = { at: 0 };
     while (reader.at < bytes.length) {
       const head = readVarint(bytes, reader);
       const delta = Math.floor(head / 2);
-      for (let left = head % 2 === 1 ? readVarint(bytes, reader) : 1; left > 0; left -= 1) {
-        value += delta;
-        yield value;
-      }
+      const count = head % 2 === 1 ? readVarint(bytes, reader) : 1;
+      yield { first: value + delta, delta, count };
+      value += delta * count;
     }
   }
+}
+
+/** The parts of `runs` for which `keep` is true. */
+export function filtered(runs: Iterable<OffsetRun>, keep: (value: number) => boolean): OffsetQueue {
+  const left = new OffsetQueue();
+  for (const { first, delta, count } of runs) {
+    for (let index = 0; index < count; index += 1) {
+      const value = first + delta * index;
+      if (keep(value)) left.append(value);
+    }
+  }
+  return left;
 }
 
 function token(delta: number, count: number): Uint8Array {

@@ -4,16 +4,19 @@ import type { Binding, Destination } from "../routing/binding.ts";
 import type { Consumer } from "./consumer.ts";
 import { ConsumerRing } from "./consumer-ring.ts";
 import { Front } from "./front.ts";
-import { Held } from "./held.ts";
-import { OffsetQueue } from "./offset-queue.ts";
+import { EXPIRES_AT_ONCE, Held } from "./held.ts";
+import type { OffsetQueue } from "./offset-queue.ts";
 import type { QueuePolicy } from "./queue-policy.ts";
-import type { QueueHandle, QueueSurroundings } from "./queue-surroundings.ts";
+import type { DeathReason, FindStored, QueueHandle, QueueSurroundings } from "./queue-surroundings.ts";
+import { StoredIndex } from "./stored-index.ts";
 
 /** Deliveries in a row before other queues get their turn. */
 const TURN_MAX = 512;
 /** Messages of one queue that are read ahead. */
 const FRONT_MAX = 1024;
 const FRONT_BYTES_MAX = 1024 * 1024;
+/** Messages on their way out that wait for their place in the log. */
+const DYING_MAX = 1024;
 
 /**
  * One queue: `front` holds its first messages, `index` the offsets of all others, and consumers are given them in
@@ -30,18 +33,29 @@ export class Queue implements QueueHandle, Destination {
   readonly consumers: ConsumerRing;
   /** Bindings that lead here. */
   readonly incoming = new Set<Binding>();
+  /** Messages that are becoming dead letters: neither ready nor settled yet. */
+  readonly dying = new Set<Held>();
   /** Messages before it may have been delivered; durable. */
   horizon: number;
   unsettledCount = 0;
+  /** Messages for it that are not on disk yet, and their bodies. */
+  pendingCount = 0;
+  pendingBytes = 0;
+  /** Every message from here on was never delivered. */
+  deliveredEnd = 0;
   isDeleted = false;
   /** Whether it had a consumer, for auto-delete. */
   wasConsumed = false;
   readonly #around: QueueSurroundings;
   readonly #front = new Front();
-  #index = new OffsetQueue();
+  readonly #index: StoredIndex;
   #frontBytes = 0;
-  /** Messages before it may have been delivered before this process. */
-  #flagBelow = 0;
+  #readyBytes = 0;
+  /** Some message may expire, so the first one is kept in memory to know when. */
+  #mayExpire: boolean;
+  #cancelExpiry: (() => void) | null = null;
+  #expiryAt = Infinity;
+  #cancelIdle: (() => void) | null = null;
   #loading: Promise<void> | null = null;
   #isScheduled = false;
 
@@ -62,7 +76,10 @@ export class Queue implements QueueHandle, Destination {
     this.owner = fields.owner;
     this.#around = around;
     this.consumers = new ConsumerRing(fields.policy.singleActiveConsumer);
+    this.#index = new StoredIndex(fields.policy.maxLengthBytes !== null);
+    this.#mayExpire = fields.policy.messageTtlMs !== null;
     this.horizon = this.isStored ? 0 : Infinity;
+    this.used();
   }
 
   get name(): string {
@@ -82,19 +99,45 @@ export class Queue implements QueueHandle, Destination {
     return this.#frontBytes;
   }
 
-  /** What recovery found. */
-  restore(index: OffsetQueue, flagBelow: number): void {
-    this.#index = index;
-    this.#flagBelow = flagBelow;
+  get mayExpire(): boolean {
+    return this.#mayExpire;
   }
 
-  /** A message that is on disk now. `pump` is called when all of the batch are offered. */
+  /** Whether a queue with `reject-publish` takes no more for now. */
+  get isFull(): boolean {
+    const { maxLength, maxLengthBytes, overflow } = this.policy;
+    if (overflow === "drop-head") return false;
+    if (maxLength !== null && this.readyCount + this.pendingCount >= maxLength) return true;
+    return maxLengthBytes !== null && this.#readyBytes + this.pendingBytes >= maxLengthBytes;
+  }
+
+  /** What recovery found. */
+  restore(found: {
+    places: OffsetQueue;
+    sizes: readonly number[] | null;
+    flagBelow: number;
+    returns: ReadonlyMap<number, number>;
+    mayExpire: boolean;
+  }): void {
+    this.#index.restore(found);
+    this.deliveredEnd = found.flagBelow;
+    this.#readyBytes = this.#index.bytes;
+    this.#mayExpire ||= found.mayExpire;
+    this.schedule();
+  }
+
+  /** A message that is on disk now. */
   offer(offset: number, content: Content): void {
+    this.pendingCount -= 1;
+    this.pendingBytes -= content.body.length;
     if (this.isDeleted) return;
+    if (!this.#mayExpire && content.expirationMs !== null) this.#mayExpire = true;
+    const { isTransient, body } = content;
+    this.#readyBytes += body.length;
     if (this.#index.size === 0 && this.consumers.size > 0 && this.#hasFrontRoom) {
-      this.#front.push(this.#load(new Held(offset, content.isTransient, null, false), content));
+      this.#front.push(this.#load(new Held(offset, isTransient, false), content));
     } else {
-      this.#index.append(offset * 2 + (content.isTransient ? 1 : 0));
+      this.#index.append(offset, isTransient, body.length);
     }
     this.schedule();
   }
@@ -110,17 +153,19 @@ export class Queue implements QueueHandle, Destination {
   pump(): void {
     this.#isScheduled = false;
     for (let turn = 0; turn < TURN_MAX; turn += 1) {
-      if (this.isDeleted || this.readyCount === 0) return;
-      const head = this.#front.peek();
-      if (head === undefined || head.content === null) {
-        if (this.consumers.hasRoom) void this.#loadMore();
-        return;
+      if (this.isDeleted) return;
+      const head = this.#head();
+      if (head === null) {
+        const isWanted = this.readyCount > 0 && (this.#mayExpire || this.consumers.hasRoom);
+        if (isWanted && this.dying.size < DYING_MAX) void this.#loadMore();
+        return this.#trim();
       }
+      if (!this.consumers.hasRoom) return this.#trim();
       if (!this.#around.mayDeliver(this, head.offset)) return;
       const consumer = this.consumers.next();
-      if (consumer === undefined) return;
-      this.#front.shift();
-      this.#unload(head);
+      if (consumer === undefined) return this.#trim();
+      this.#leaveFront(head);
+      this.#noteDelivered(head);
       consumer.deliver(head);
     }
     this.schedule();
@@ -128,13 +173,14 @@ export class Queue implements QueueHandle, Destination {
 
   /** The first message, out of the queue, or `null`. */
   async take(): Promise<Held | null> {
+    this.used();
     while (!this.isDeleted && this.readyCount > 0) {
-      const head = this.#front.peek();
-      if (head === undefined || head.content === null) await this.#loadMore();
+      const head = this.#head();
+      if (head === null) await this.#loadMore();
       else if (!this.#around.mayDeliver(this, head.offset)) await this.#around.covered(this, head.offset);
       else {
-        this.#front.shift();
-        this.#unload(head);
+        this.#leaveFront(head);
+        this.#noteDelivered(head);
         return head;
       }
     }
@@ -144,36 +190,83 @@ export class Queue implements QueueHandle, Destination {
   /** Puts messages back to their old places. @param returned in the order of their offsets */
   giveBack(returned: readonly Held[]): void {
     if (this.isDeleted || returned.length === 0) return;
-    for (const held of returned) held.isRedelivered = true;
-    this.#front.merge(returned);
+    const { countsDeliveries, deliveryLimit } = this.policy;
+    for (const held of returned) {
+      held.isRedelivered = true;
+      held.returns += 1;
+      this.#readyBytes += held.bytes;
+    }
+    if (countsDeliveries || deliveryLimit !== null) this.#around.counted(this, returned);
+    const limit = deliveryLimit ?? Infinity;
+    const staying = returned.filter(({ returns }) => returns <= limit);
+    this.#front.merge(staying);
+    for (const held of returned) {
+      if (held.returns <= limit) continue;
+      this.#readyBytes -= held.bytes;
+      this.die(held, "delivery_limit");
+    }
+    this.schedule();
+  }
+
+  /** Takes back a message that was taken out and reached nobody. */
+  putBack(held: Held): void {
+    if (this.isDeleted) return;
+    this.#readyBytes += held.bytes;
+    this.#front.merge([held]);
     this.schedule();
   }
 
   /** The queue is done with a message. */
   settle(held: Held): void {
+    this.dying.delete(held);
     if (this.isDeleted || !this.isStored || held.isTransient) return;
     this.#around.settled(this, held.offset);
+  }
+
+  /** A message that is out of the queue: dead-lettered, or dropped where there is no such exchange. */
+  die(held: Held, reason: DeathReason): void {
+    if (this.policy.deadLetterExchange === null) return this.settle(held);
+    this.dying.add(held);
+    this.#around.died(this, held, reason);
   }
 
   join(consumer: Consumer): void {
     this.consumers.add(consumer);
     this.wasConsumed = true;
+    this.used();
     this.schedule();
   }
 
   leave(consumer: Consumer): void {
     if (!this.consumers.remove(consumer)) return;
     if (this.consumers.size === 0) this.#forgetContents();
+    this.used();
     this.schedule();
+  }
+
+  /** Starts the time of `x-expires` anew. */
+  used(): void {
+    const { expiresMs } = this.policy;
+    if (expiresMs === null) return;
+    this.#cancelIdle?.();
+    this.#cancelIdle = null;
+    if (this.isDeleted || this.consumers.size > 0) return;
+    this.#cancelIdle = this.#around.after(expiresMs, () => this.#around.expired(this));
   }
 
   /** Ends it: everybody is told, nothing is delivered any more. */
   end(): void {
     this.isDeleted = true;
+    this.stopTimers();
     this.#forgetContents();
     this.#front.clear();
-    this.#index = new OffsetQueue();
+    this.#index.clear();
     for (const consumer of this.consumers.takeAll()) consumer.cancelled();
+  }
+
+  stopTimers(): void {
+    this.#cancelIdle?.();
+    this.#cancelExpiry?.();
   }
 
   /** Drops everything that is ready; answers how many there were. */
@@ -182,10 +275,59 @@ export class Queue implements QueueHandle, Destination {
     this.#forgetContents();
     for (const held of this.#front) this.settle(held);
     this.#front.clear();
-    for (let value = this.#index.shift(); value !== -1; value = this.#index.shift()) {
-      if (value % 2 === 0 && this.isStored) this.#around.settled(this, value / 2);
-    }
+    const { span } = this.#index;
+    if (this.isStored && span !== null) this.#around.purged(this, span);
+    this.#index.clear();
+    this.#readyBytes = 0;
     return count;
+  }
+
+  /** Everything near the head, and the index of the rest, for a checkpoint. */
+  stored(): { readonly near: Iterable<Held>; readonly index: StoredIndex } {
+    return { near: this.#front, index: this.#index };
+  }
+
+  /** The first message if it is in memory; on the way there, expired ones go. */
+  #head(): Held | null {
+    for (;;) {
+      const head = this.#front.peek();
+      if (head === undefined || head.content === null) return null;
+      if (head.expiresAt === Infinity || !this.#isExpired(head)) return head;
+      if (this.dying.size >= DYING_MAX) return null;
+      this.#leaveFront(head);
+      this.die(head, "expired");
+    }
+  }
+
+  #isExpired(head: Held): boolean {
+    if (head.expiresAt === EXPIRES_AT_ONCE) return !this.consumers.hasRoom;
+    if (head.expiresAt <= this.#around.now()) return true;
+    if (this.#expiryAt !== head.expiresAt) {
+      this.#cancelExpiry?.();
+      this.#expiryAt = head.expiresAt;
+      this.#cancelExpiry = this.#around.after(head.expiresAt - this.#around.now(), () => {
+        this.#expiryAt = Infinity;
+        this.#cancelExpiry = null;
+        this.schedule();
+      });
+    }
+    return false;
+  }
+
+  /** Drops from the head what is beyond the limits. */
+  #trim(): void {
+    const { maxLength, maxLengthBytes, overflow } = this.policy;
+    if (overflow !== "drop-head" || (maxLength === null && maxLengthBytes === null)) return;
+    const [countMax, bytesMax] = [maxLength ?? Infinity, maxLengthBytes ?? Infinity];
+    while (this.readyCount > countMax || (this.#readyBytes > bytesMax && this.readyCount > 0)) {
+      if (this.dying.size >= DYING_MAX) return;
+      const first = this.#front.peek();
+      if (first !== undefined) this.#leaveFront(first);
+      const head = first ?? this.#index.shift();
+      if (head === null) return;
+      if (first === undefined) this.#readyBytes -= head.bytes;
+      this.die(head, "maxlen");
+    }
   }
 
   get #hasFrontRoom(): boolean {
@@ -194,17 +336,31 @@ export class Queue implements QueueHandle, Destination {
 
   #load(held: Held, content: Content): Held {
     held.content = content;
+    held.bytes = content.body.length;
     const bytes = content.byteLength;
     this.#frontBytes += bytes;
     this.#around.memory.add(bytes);
+    if (this.#mayExpire) held.expiresAt = this.#expiryOf(content);
     return held;
   }
 
-  /** The content stays with the message for its delivery; it counts no longer. */
-  #unload(held: Held): void {
-    const bytes = held.content?.byteLength ?? 0;
-    this.#frontBytes -= bytes;
-    this.#around.memory.add(-bytes);
+  #expiryOf(content: Content): number {
+    const ttlMs = Math.min(this.policy.messageTtlMs ?? Infinity, content.expirationMs ?? Infinity);
+    return ttlMs === 0 ? EXPIRES_AT_ONCE : content.publishedAt + ttlMs;
+  }
+
+  /** The first one leaves. Its content stays with it for its delivery; it counts no longer. */
+  #leaveFront(head: Held): void {
+    this.#front.shift();
+    const { content } = head;
+    this.#readyBytes -= head.bytes;
+    if (content === null) return;
+    this.#frontBytes -= content.byteLength;
+    this.#around.memory.add(-content.byteLength);
+  }
+
+  #noteDelivered({ offset }: Held): void {
+    if (offset >= this.deliveredEnd) this.deliveredEnd = offset + 1;
   }
 
   #forgetContents(): void {
@@ -234,27 +390,29 @@ export class Queue implements QueueHandle, Destination {
 
   #firstUnloaded(): number {
     for (const held of this.#front) if (held.content === null) return held.offset;
-    const value = this.#index.peek();
-    return value === -1 ? -1 : Math.floor(value / 2);
+    return this.#index.peek();
   }
 
-  #fill(contentAt: (offset: number) => Content | null): void {
+  #fill(find: FindStored): void {
     if (this.isDeleted) return;
+    const lost = new Set<Held>();
+    let isWhole = true;
     for (const held of this.#front) {
       if (held.content !== null) continue;
-      const content = contentAt(held.offset);
-      if (content === null) return;
-      this.#load(held, content);
+      const found = find(held.offset);
+      isWhole = found !== null;
+      if (found === null) break;
+      if (found === "lost") lost.add(held);
+      else this.#load(held, found);
     }
-    for (let value = this.#index.peek(); value !== -1; value = this.#index.peek()) {
+    if (lost.size > 0) this.#front.drop(lost);
+    if (!isWhole) return;
+    for (let offset = this.#index.peek(); offset !== -1; offset = this.#index.peek()) {
       if (this.#front.size > 0 && !this.#hasFrontRoom) return;
-      const offset = Math.floor(value / 2);
-      const content = contentAt(offset);
-      if (content === null) return;
-      this.#index.shift();
-      this.#front.push(
-        this.#load(new Held(offset, value % 2 === 1, null, offset < this.#flagBelow), content),
-      );
+      const found = find(offset);
+      if (found === null) return;
+      const held = this.#index.shift();
+      if (held !== null && found !== "lost") this.#front.push(this.#load(held, found));
     }
   }
 }

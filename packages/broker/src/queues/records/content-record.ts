@@ -1,3 +1,4 @@
+import { readProperty } from "@waybill/amqp";
 import type { RecordSource } from "@waybill/log";
 import { KIND, VERSION } from "./kinds.ts";
 
@@ -9,11 +10,12 @@ import { KIND, VERSION } from "./kinds.ts";
  *      | kind | ver. | flags | exchange | routing key | queues | published  | properties |
  *      |  16  |  1   | u8    | bytes u8 | bytes u16   | u16    | at f64 ms  | bytes u32  |
  *      +------+------+-------+----------+-------------+--------+------------+------------+
- *      20                28 …              [flag 2: 12 bytes]
- *      +-----------------+----------------+----------------------+----------+-------------+------------+------
- *      | due at f64 ms   | queue u32 each | from queue u32,      | exchange | routing key | properties | body
- *      | [flag 4]        |                | its offset f64       |          |             |            |
- *      +-----------------+----------------+----------------------+----------+-------------+------------+------
+ *      20 …
+ *      +---------------+----------------+----------------+----------+-------------+------------+------
+ *      | [flag 4]      | queue u32 each | [flag 2] from  | exchange | routing key | properties | body
+ *      | due at f64,   |                | queue u32,     |          |             |            |
+ *      | host u16 text |                | its offset f64 |          |             |            |
+ *      +---------------+----------------+----------------+----------+-------------+------------+------
  *
  * Flag 1: transient, does not survive a restart. Flag 2: takes the place of a message of another queue, which this
  * record settles. Flag 4: waits until it is due; the queues are chosen then.
@@ -22,6 +24,8 @@ const HEAD_BYTES = 20;
 const FLAG_TRANSIENT = 1;
 const FLAG_MOVED = 2;
 const FLAG_DELAYED = 4;
+/** `expiration` among the flags of the properties. */
+const EXPIRATION_FLAG = 0x01;
 
 /** The message that a new one replaces in the same record: an expired or rejected one, or a delayed one that is due. */
 export interface MovedFrom {
@@ -39,8 +43,14 @@ export interface ContentFields {
   readonly publishedAt: number;
   readonly queueIds: readonly number[];
   readonly movedFrom: MovedFrom | null;
-  /** When it is routed, or 0: at once. */
+  /** When and where it is routed, or `null`: at once. */
+  readonly delayed: Delayed | null;
+}
+
+export interface Delayed {
+  /** Milliseconds since the Unix epoch. */
   readonly dueAt: number;
+  readonly virtualHost: string;
 }
 
 /** A message on its way into the log and from there to its queues. */
@@ -53,7 +63,7 @@ export class Content implements RecordSource, ContentFields {
   readonly publishedAt: number;
   readonly queueIds: readonly number[];
   readonly movedFrom: MovedFrom | null;
-  readonly dueAt: number;
+  readonly delayed: Delayed | null;
   readonly byteLength: number;
   readonly #exchangeBytes: number;
   readonly #routingKeyBytes: number;
@@ -67,12 +77,12 @@ export class Content implements RecordSource, ContentFields {
     this.publishedAt = fields.publishedAt;
     this.queueIds = fields.queueIds;
     this.movedFrom = fields.movedFrom;
-    this.dueAt = fields.dueAt;
+    this.delayed = fields.delayed;
     this.#exchangeBytes = Buffer.byteLength(fields.exchange);
     this.#routingKeyBytes = Buffer.byteLength(fields.routingKey);
     this.byteLength =
       HEAD_BYTES +
-      (fields.dueAt === 0 ? 0 : 8) +
+      (fields.delayed === null ? 0 : 10 + Buffer.byteLength(fields.delayed.virtualHost)) +
       4 * fields.queueIds.length +
       (fields.movedFrom === null ? 0 : 12) +
       this.#exchangeBytes +
@@ -81,21 +91,31 @@ export class Content implements RecordSource, ContentFields {
       fields.body.length;
   }
 
+  /** The property `expiration` in milliseconds, or `null`. */
+  get expirationMs(): number | null {
+    if (((this.properties[0] ?? 0) & EXPIRATION_FLAG) === 0) return null;
+    return Number(readProperty(this.properties, "expiration"));
+  }
+
   writeTo(target: Buffer, start: number): void {
-    const { movedFrom, dueAt, queueIds } = this;
+    const { movedFrom, delayed, queueIds } = this;
     target[start] = KIND.content;
     target[start + 1] = VERSION;
     target[start + 2] =
       (this.isTransient ? FLAG_TRANSIENT : 0) |
       (movedFrom === null ? 0 : FLAG_MOVED) |
-      (dueAt === 0 ? 0 : FLAG_DELAYED);
+      (delayed === null ? 0 : FLAG_DELAYED);
     target[start + 3] = this.#exchangeBytes;
     target.writeUInt16LE(this.#routingKeyBytes, start + 4);
     target.writeUInt16LE(queueIds.length, start + 6);
     target.writeDoubleLE(this.publishedAt, start + 8);
     target.writeUInt32LE(this.properties.length, start + 16);
     let at = start + HEAD_BYTES;
-    if (dueAt !== 0) at = target.writeDoubleLE(dueAt, at);
+    if (delayed !== null) {
+      at = target.writeDoubleLE(delayed.dueAt, at);
+      const hostBytes = target.write(delayed.virtualHost, at + 2, "utf8");
+      at = target.writeUInt16LE(hostBytes, at) + hostBytes;
+    }
     for (const id of queueIds) at = target.writeUInt32LE(id, at);
     if (movedFrom !== null) {
       at = target.writeUInt32LE(movedFrom.queueId, at);
@@ -116,7 +136,7 @@ export function decodeContent(data: Buffer): Content {
   const exchangeBytes = data[3] ?? 0;
   const routingKeyBytes = data.readUInt16LE(4);
   const propertiesBytes = data.readUInt32LE(16);
-  const { queueIds, movedFrom, dueAt, textsAt } = decodeLinks(data);
+  const { queueIds, movedFrom, delayed, textsAt } = decodeLinks(data);
   const keyAt = textsAt + exchangeBytes;
   const propertiesAt = keyAt + routingKeyBytes;
   return new Content({
@@ -128,15 +148,21 @@ export function decodeContent(data: Buffer): Content {
     publishedAt: data.readDoubleLE(8),
     queueIds,
     movedFrom,
-    dueAt,
+    delayed,
   });
+}
+
+/** Whether a stored message has the property `expiration`. */
+export function mayExpire(data: Buffer): boolean {
+  const propertiesAt = decodeLinks(data).textsAt + (data[3] ?? 0) + data.readUInt16LE(4);
+  return ((data[propertiesAt] ?? 0) & EXPIRATION_FLAG) !== 0;
 }
 
 interface Links {
   readonly isTransient: boolean;
   readonly queueIds: readonly number[];
   readonly movedFrom: MovedFrom | null;
-  readonly dueAt: number;
+  readonly delayed: Delayed | null;
   readonly textsAt: number;
 }
 
@@ -145,10 +171,11 @@ export function decodeLinks(data: Buffer): Links {
   const flags = data[2] ?? 0;
   const count = data.readUInt16LE(6);
   let at = HEAD_BYTES;
-  let dueAt = 0;
+  let delayed: Delayed | null = null;
   if ((flags & FLAG_DELAYED) !== 0) {
-    dueAt = data.readDoubleLE(at);
-    at += 8;
+    const hostEnd = at + 10 + data.readUInt16LE(at + 8);
+    delayed = { dueAt: data.readDoubleLE(at), virtualHost: data.toString("utf8", at + 10, hostEnd) };
+    at = hostEnd;
   }
   const queueIds: number[] = [];
   for (let index = 0; index < count; index += 1) {
@@ -160,5 +187,5 @@ export function decodeLinks(data: Buffer): Links {
     movedFrom = { queueId: data.readUInt32LE(at), offset: data.readDoubleLE(at + 4) };
     at += 12;
   }
-  return { isTransient: (flags & FLAG_TRANSIENT) !== 0, queueIds, movedFrom, dueAt, textsAt: at };
+  return { isTransient: (flags & FLAG_TRANSIENT) !== 0, queueIds, movedFrom, delayed, textsAt: at };
 }

@@ -1,27 +1,75 @@
 import { WaybillError } from "@waybill/core";
-import { RangeSet } from "../../state/range-set.ts";
+import { DELAYED_QUEUE_ID } from "../delay/delayed-messages.ts";
 import type { Engine } from "../engine/engine.ts";
-import { OffsetQueue } from "../queue/offset-queue.ts";
-import { decodeLinks } from "../records/content-record.ts";
+import type { OffsetRun } from "../queue/offset-queue.ts";
+import { decodeLinks, mayExpire } from "../records/content-record.ts";
+import { copiedFrom } from "../records/copy-record.ts";
 import { KIND, VERSION } from "../records/kinds.ts";
-import { decodeAcks, decodeHorizons } from "../records/marks-record.ts";
+import { decodeAcks, decodeHorizons, decodeReturns } from "../records/marks-record.ts";
+import type { QueueMeta, SnapshotMeta } from "../records/snapshot-record.ts";
+import { decodeOffsets, decodePairs, decodePart, PART } from "../records/snapshot-record.ts";
 import type { TopologyChange } from "../records/topology-record.ts";
 import { decodeTopology } from "../records/topology-record.ts";
+import { QueueDraft } from "./queue-draft.ts";
 
-/** Messages of one queue while the log is read. */
-interface Draft {
-  readonly index: OffsetQueue;
-  readonly done: RangeSet;
-  horizon: number;
-}
-
-/** Applies the records of the log, in order, to an engine that has just been made. */
+/** Applies a snapshot and then the records of the log, in order, to an engine that has just been made. */
 export class Replay {
+  readonly drafts = new Map<number, QueueDraft>();
   readonly #engine: Engine;
-  readonly #drafts = new Map<number, Draft>();
+  /** When they are due, by offset. */
+  readonly #delayed = new Map<number, number>();
 
   constructor(engine: Engine) {
     this.#engine = engine;
+  }
+
+  get delayed(): ReadonlyMap<number, number> {
+    return this.#delayed;
+  }
+
+  /** Applies one piece of the snapshot; answers the offset to go on from when it was the first one. */
+  snapshot(data: Buffer): { readonly replayFrom: number } | "more" | "end" {
+    const { part, body } = decodePart(data);
+    switch (part) {
+      case PART.meta: {
+        const meta = JSON.parse(body.toString()) as SnapshotMeta;
+        this.#sawQueueId(meta.lastQueueId);
+        return meta;
+      }
+      case PART.topology:
+        this.#topology(decodeTopology(body));
+        return "more";
+      case PART.queue: {
+        const { id, horizon, mayExpire: expires } = JSON.parse(body.toString()) as QueueMeta;
+        const draft = this.#draft(id);
+        draft.horizon = horizon;
+        draft.mayExpire = expires;
+        return "more";
+      }
+      case PART.near: {
+        const piece = decodeOffsets(body);
+        this.#draft(piece.queueId).nearPiece(piece);
+        return "more";
+      }
+      case PART.index: {
+        const piece = decodeOffsets(body);
+        this.#draft(piece.queueId).indexPiece(piece);
+        return "more";
+      }
+      case PART.returns:
+        this.#returns(body);
+        return "more";
+      case PART.delayed:
+        decodePairs(body, (dueAt, offset) => this.#delayed.set(offset, dueAt));
+        return "more";
+      case PART.moved:
+        decodePairs(body, (offset, at) => this.#engine.store.moved.set(offset, at));
+        return "more";
+      case PART.end:
+        return "end";
+      default:
+        throw unreadable(`part ${part} of a snapshot is not known`);
+    }
   }
 
   apply(offset: number, data: Buffer): void {
@@ -33,12 +81,19 @@ export class Replay {
       case KIND.topology:
         return this.#topology(decodeTopology(data));
       case KIND.acks:
-        return decodeAcks(data, (queueId, done) => this.#drafts.get(queueId)?.done.add(done));
+        return decodeAcks(data, (queueId, run) => this.#done(queueId, run));
       case KIND.horizon:
         return decodeHorizons(data, (queueId, horizon) => {
-          const draft = this.#drafts.get(queueId);
+          const draft = this.drafts.get(queueId);
           if (draft !== undefined) draft.horizon = Math.max(draft.horizon, horizon);
         });
+      case KIND.returns:
+        return this.#returns(data);
+      case KIND.copy:
+        this.#engine.store.moved.set(copiedFrom(data), offset);
+        return;
+      case KIND.snapshot:
+        return;
       default:
         throw unreadable(
           (data[0] ?? 0) < KIND.content
@@ -48,25 +103,43 @@ export class Replay {
     }
   }
 
-  /** Gives every queue what it has. @param endOffset of the log */
-  finish(endOffset: number): void {
-    for (const [queueId, { index, done, horizon }] of this.#drafts) {
-      const queue = this.#engine.queues.get(queueId);
-      if (queue === undefined) continue;
-      queue.horizon = horizon;
-      queue.restore(done.rangeCount === 0 ? index : without(index, done), Math.min(horizon, endOffset));
-    }
+  /** Nothing is in `[start, end)` of the log any more. */
+  lost(start: number, end: number): void {
+    for (const draft of this.drafts.values()) draft.done(start, end);
+    for (const offset of this.#delayed.keys())
+      if (offset >= start && offset < end) this.#delayed.delete(offset);
   }
 
   #content(offset: number, data: Buffer): void {
-    const { isTransient, queueIds, movedFrom } = decodeLinks(data);
-    if (movedFrom !== null) this.#drafts.get(movedFrom.queueId)?.done.add(movedFrom.offset);
+    const { isTransient, queueIds, movedFrom, delayed } = decodeLinks(data);
+    if (movedFrom !== null) this.#done(movedFrom.queueId, { first: movedFrom.offset, delta: 1, count: 1 });
+    if (delayed !== null && !isTransient) this.#delayed.set(offset, delayed.dueAt);
     for (const queueId of queueIds) {
-      this.#engine.sawQueueId(queueId);
-      const draft = this.#drafts.get(queueId);
-      if (draft !== undefined && !isTransient && offset * 2 > draft.index.last)
-        draft.index.append(offset * 2);
+      this.#sawQueueId(queueId);
+      const draft = this.drafts.get(queueId);
+      if (draft === undefined || isTransient) continue;
+      draft.add(offset);
+      if (!draft.mayExpire) draft.mayExpire = mayExpire(data);
     }
+  }
+
+  #done(queueId: number, { first, delta, count }: OffsetRun): void {
+    if (queueId === DELAYED_QUEUE_ID) {
+      for (let index = 0; index < count; index += 1) this.#delayed.delete(first + delta * index);
+      return;
+    }
+    const draft = this.drafts.get(queueId);
+    if (draft === undefined) return;
+    if (delta === 1 || count === 1) draft.done(first, first + count);
+    else
+      for (let index = 0; index < count; index += 1)
+        draft.done(first + delta * index, first + delta * index + 1);
+  }
+
+  #returns(data: Buffer): void {
+    decodeReturns(data, (queueId, { offset, returns }) =>
+      this.drafts.get(queueId)?.returns.set(offset, returns),
+    );
   }
 
   #topology(change: TopologyChange): void {
@@ -84,14 +157,14 @@ export class Replay {
         this.#engine.hosts.get(change.virtualHost)?.forgetExchange(change.name);
         return;
       case "add-queue":
-        this.#engine.sawQueueId(change.id);
-        if (this.#drafts.has(change.id)) return;
+        this.#sawQueueId(change.id);
+        if (this.#engine.queues.has(change.id)) return;
         this.#engine.hosts.get(change.virtualHost)?.addQueue(change.id, change.queue, null);
-        this.#drafts.set(change.id, { index: new OffsetQueue(), done: new RangeSet(), horizon: 0 });
+        this.#draft(change.id);
         return;
       case "drop-queue":
         this.#engine.forgetQueue(change.id);
-        this.#drafts.delete(change.id);
+        this.drafts.delete(change.id);
         return;
       case "bind":
         this.#engine.hosts.get(change.virtualHost)?.addBinding(change);
@@ -103,14 +176,21 @@ export class Replay {
         change satisfies never;
     }
   }
+
+  #draft(queueId: number): QueueDraft {
+    let draft = this.drafts.get(queueId);
+    if (draft === undefined) {
+      draft = new QueueDraft();
+      this.drafts.set(queueId, draft);
+    }
+    return draft;
+  }
+
+  #sawQueueId(id: number): void {
+    this.#engine.lastQueueId = Math.max(this.#engine.lastQueueId, id);
+  }
 }
 
-function without(index: OffsetQueue, done: RangeSet): OffsetQueue {
-  const left = new OffsetQueue();
-  for (const value of index.values()) if (!done.has(Math.floor(value / 2))) left.append(value);
-  return left;
-}
-
-function unreadable(detail: string): WaybillError {
+export function unreadable(detail: string): WaybillError {
   return new WaybillError("DATA_DIR_DAMAGED", `The data directory cannot be used: ${detail}.`);
 }

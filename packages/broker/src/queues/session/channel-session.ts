@@ -1,3 +1,4 @@
+import { replaceHeaders } from "@waybill/amqp";
 import type {
   ConnectionToken,
   ConsumeSpec,
@@ -23,10 +24,6 @@ export interface SessionHost {
   queueFor(name: string, connection: ConnectionToken): Queue;
   /** After the last consumer of an auto-delete queue left. */
   unused(queue: Queue): void;
-  /** The client gave these up: they are dropped or dead-lettered. */
-  rejected(queue: Queue, held: Held): void;
-  /** They went back to their queue, after a delivery that failed. */
-  returned(queue: Queue, held: readonly Held[]): void;
   closed(session: ChannelSession): void;
 }
 
@@ -84,7 +81,7 @@ export class ChannelSession implements Session, SubscriptionOwner {
     const held = await queue.take();
     if (held === null) return null;
     if (this.#isClosed) {
-      queue.giveBack([held]);
+      queue.putBack(held);
       return null;
     }
     const delivery = this.#hand(held, queue, null, noAck);
@@ -106,7 +103,7 @@ export class ChannelSession implements Session, SubscriptionOwner {
     if (requeue) return this.#requeue(taken);
     for (const unsettled of taken) {
       this.#release(unsettled);
-      this.#host.rejected(unsettled.queue, unsettled.held);
+      unsettled.queue.die(unsettled.held, "rejected");
     }
   }
 
@@ -169,6 +166,11 @@ export class ChannelSession implements Session, SubscriptionOwner {
     const { content } = held;
     if (content === null) throw new Error("a message is delivered without its content");
     held.content = null;
+    const { countsDeliveries } = queue.policy;
+    const properties =
+      countsDeliveries && held.returns > 0
+        ? replaceHeaders(content.properties, { "x-delivery-count": BigInt(held.returns) })
+        : content.properties;
     const tag = this.unsettled.add(noAck ? null : { held, queue, consumer });
     if (noAck) queue.settle(held);
     else {
@@ -184,7 +186,7 @@ export class ChannelSession implements Session, SubscriptionOwner {
       redelivered: held.isRedelivered,
       exchange: content.exchange,
       routingKey: content.routingKey,
-      properties: content.properties,
+      properties,
       body: content.body,
     };
   }
@@ -227,7 +229,7 @@ export class ChannelSession implements Session, SubscriptionOwner {
     }
     for (const [queue, returned] of byQueue) {
       returned.sort((one, other) => one.offset - other.offset);
-      this.#host.returned(queue, returned);
+      queue.giveBack(returned);
     }
   }
 

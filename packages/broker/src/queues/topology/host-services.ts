@@ -1,6 +1,5 @@
-import type { QueueSurroundings } from "../queue/queue-surroundings.ts";
-import type { Held } from "../queue/held.ts";
 import type { Queue } from "../queue/queue.ts";
+import type { QueueSurroundings } from "../queue/queue-surroundings.ts";
 import type { Content } from "../records/content-record.ts";
 import type { TopologyChange } from "../records/topology-record.ts";
 import type { ChannelSession } from "../session/channel-session.ts";
@@ -8,7 +7,6 @@ import type { ChannelSession } from "../session/channel-session.ts";
 /** What virtual hosts need from the engine that they share. */
 export interface HostServices extends QueueSurroundings {
   readonly messageBytesMax: number;
-  now(): number;
   randomName(): string;
   nextQueueId(): number;
   /** Resolves when the change is on disk. */
@@ -19,10 +17,12 @@ export interface HostServices extends QueueSurroundings {
   takes(bytes: number): boolean;
   /** Gathers a message for the next flush. */
   enqueue(content: Content, queues: readonly Queue[]): void;
+  /** Gathers one that is routed when it is due. */
+  delay(content: Content, dueAt: number): void;
+  /** A message that its queue had no room for goes to the dead-letter exchange. */
+  refused(queue: Queue, content: Content): void;
   sessionOpened(session: ChannelSession): void;
   sessionClosed(session: ChannelSession): void;
   queueOpened(queue: Queue): void;
   queueClosed(queue: Queue): void;
-  rejected(queue: Queue, held: Held): void;
-  returned(queue: Queue, held: readonly Held[]): void;
 }

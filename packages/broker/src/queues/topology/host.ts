@@ -1,4 +1,4 @@
-import { decodeProperties, readProperty } from "@waybill/amqp";
+import { decodeProperties } from "@waybill/amqp";
 import type {
   ConnectionToken,
   ExchangeSpec,
@@ -11,10 +11,9 @@ import type {
   SessionListener,
   VirtualHost,
 } from "../contract.ts";
-import type { Held } from "../queue/held.ts";
 import { Queue } from "../queue/queue.ts";
 import { readPolicy } from "../queue/queue-policy.ts";
-import { Content } from "../records/content-record.ts";
+import type { Content } from "../records/content-record.ts";
 import type { StoredBinding } from "../records/topology-record.ts";
 import { noExchange, noQueue, RefusalError } from "../refusal.ts";
 import type { Binding, Destination } from "../routing/binding.ts";
@@ -26,6 +25,7 @@ import { ChannelSession } from "../session/channel-session.ts";
 import { checkSameExchange, checkSameQueue } from "./check-same.ts";
 import type { HostServices } from "./host-services.ts";
 import { checkName, checkNotDefault } from "./names.ts";
+import { publish, routeAll } from "./publish.ts";
 
 const PREDECLARED: readonly (readonly [name: string, type: string])[] = [
   ["", "direct"],
@@ -41,13 +41,13 @@ export class Host implements VirtualHost, SessionHost {
   readonly name: string;
   readonly exchanges = new Map<string, Exchange>();
   readonly queues = new Map<string, Queue>();
-  readonly #services: HostServices;
-  readonly #router: Router;
+  readonly services: HostServices;
+  readonly router: Router;
 
   constructor(name: string, services: HostServices) {
     this.name = name;
-    this.#services = services;
-    this.#router = new Router(this);
+    this.services = services;
+    this.router = new Router(this);
     for (const [exchange, type] of PREDECLARED) {
       const spec = { name: exchange, type, durable: true, autoDelete: false, internal: false, arguments: {} };
       this.exchanges.set(exchange, new Exchange(spec));
@@ -56,7 +56,7 @@ export class Host implements VirtualHost, SessionHost {
 
   openSession(connection: ConnectionToken, listener: SessionListener): Session {
     const session = new ChannelSession(this, connection, listener);
-    this.#services.sessionOpened(session);
+    this.services.sessionOpened(session);
     return session;
   }
 
@@ -64,14 +64,14 @@ export class Host implements VirtualHost, SessionHost {
     const there = this.exchanges.get(spec.name);
     if (there !== undefined) {
       checkSameExchange(there.spec, spec, this.name);
-      return this.#services.recorded();
+      return this.services.recorded();
     }
     checkName("exchange", spec.name);
     const type = spec.type === DELAYED_TYPE ? spec.arguments["x-delayed-type"] : spec.type;
     if (!isExchangeType(type)) throw new RefusalError(503, `unknown exchange type '${String(type)}'`);
     this.addExchange(spec);
     if (spec.durable)
-      await this.#services.record({ op: "add-exchange", virtualHost: this.name, exchange: spec });
+      await this.services.record({ op: "add-exchange", virtualHost: this.name, exchange: spec });
   }
 
   checkExchange(name: string): void {
@@ -127,14 +127,15 @@ export class Host implements VirtualHost, SessionHost {
     if (there !== undefined) {
       this.#checkOwner(there, connection);
       checkSameQueue(there.spec, wanted, this.name);
-      await this.#services.recorded();
+      there.used();
+      await this.services.recorded();
       return countsOf(there);
     }
     if (wanted.name !== "") checkName("queue", wanted.name);
-    const spec = wanted.name === "" ? { ...wanted, name: `amq.gen-${this.#services.randomName()}` } : wanted;
-    const queue = this.addQueue(this.#services.nextQueueId(), spec, connection);
+    const spec = wanted.name === "" ? { ...wanted, name: `amq.gen-${this.services.randomName()}` } : wanted;
+    const queue = this.addQueue(this.services.nextQueueId(), spec, connection);
     if (queue.isStored) {
-      await this.#services.record({ op: "add-queue", virtualHost: this.name, id: queue.id, queue: spec });
+      await this.services.record({ op: "add-queue", virtualHost: this.name, id: queue.id, queue: spec });
     }
     return countsOf(queue);
   }
@@ -162,7 +163,7 @@ export class Host implements VirtualHost, SessionHost {
 
   async purgeQueue(name: string, connection: ConnectionToken): Promise<number> {
     const count = this.queueFor(name, connection).purge();
-    await this.#services.recorded();
+    await this.services.recorded();
     return count;
   }
 
@@ -200,26 +201,19 @@ export class Host implements VirtualHost, SessionHost {
     });
   }
 
-  publish({ exchange: name, routingKey, properties, body }: Publication): PublishVerdict {
+  publish(publication: Publication): PublishVerdict {
+    const { exchange: name } = publication;
     const exchange = this.#exchange(name);
     if (exchange.spec.internal)
       throw new RefusalError(403, `cannot publish to internal exchange '${name}' in vhost '${this.name}'`);
-    const queues = this.#router.route(exchange, routingKey, () => decodeProperties(properties).headers ?? {});
-    if (queues.length === 0) return "unroutable";
-    const content = new Content({
-      exchange: name,
-      routingKey,
-      properties,
-      body,
-      isTransient: readProperty(properties, "deliveryMode") !== 2,
-      publishedAt: this.#services.now(),
-      queueIds: queues.map(({ id }) => id),
-      movedFrom: null,
-      dueAt: 0,
-    });
-    if (!this.#services.takes(content.byteLength)) return "refused";
-    this.#services.enqueue(content, queues);
-    return "routed";
+    return publish(this, exchange, publication);
+  }
+
+  /** The queues that a stored message finds now; none when the exchange is gone. */
+  route(exchangeName: string, content: Content, keys: readonly string[]): readonly Queue[] {
+    const exchange = this.exchanges.get(exchangeName);
+    if (exchange === undefined) return [];
+    return routeAll(this.router, exchange, keys, () => decodeProperties(content.properties).headers ?? {});
   }
 
   queueFor(name: string, connection: ConnectionToken): Queue {
@@ -229,36 +223,33 @@ export class Host implements VirtualHost, SessionHost {
     return queue;
   }
 
+  connectionClosed(connection: ConnectionToken): void {
+    const owned = [...this.queues.values()].filter(({ owner }) => owner === connection);
+    for (const queue of owned) this.removeQueue(queue).catch(() => {});
+  }
+
   unused(queue: Queue): void {
     if (!queue.spec.autoDelete || !queue.wasConsumed || queue.consumers.size > 0) return;
     this.removeQueue(queue).catch(() => {});
   }
 
-  rejected(queue: Queue, held: Held): void {
-    this.#services.rejected(queue, held);
-  }
-
-  returned(queue: Queue, held: readonly Held[]): void {
-    this.#services.returned(queue, held);
-  }
-
   closed(session: ChannelSession): void {
-    this.#services.sessionClosed(session);
+    this.services.sessionClosed(session);
   }
 
   /** Without checks and without a record: what is stored already. */
   addExchange(spec: ExchangeSpec): void {
     if (!this.exchanges.has(spec.name)) this.exchanges.set(spec.name, new Exchange(spec));
-    this.#router.forget();
+    this.router.forget();
   }
 
   addQueue(id: number, spec: QueueSpec, connection: ConnectionToken | null): Queue {
     const policy = readPolicy(spec, this.name);
     const owner = spec.exclusive ? connection : null;
-    const queue = new Queue({ id, spec, policy, virtualHost: this.name, owner }, this.#services);
+    const queue = new Queue({ id, spec, policy, virtualHost: this.name, owner }, this.services);
     this.queues.set(spec.name, queue);
-    this.#router.forget();
-    this.#services.queueOpened(queue);
+    this.router.forget();
+    this.services.queueOpened(queue);
     return queue;
   }
 
@@ -277,7 +268,7 @@ export class Host implements VirtualHost, SessionHost {
     if (this.queues.get(queue.name) !== queue) return;
     const sources = sourcesOf(queue);
     this.forgetQueue(queue);
-    const dropped = queue.isStored ? this.#services.record({ op: "drop-queue", id: queue.id }) : undefined;
+    const dropped = queue.isStored ? this.services.record({ op: "drop-queue", id: queue.id }) : undefined;
     await Promise.all([dropped, ...sources.map((source) => this.#dropUnused(source))]);
   }
 
@@ -285,9 +276,9 @@ export class Host implements VirtualHost, SessionHost {
   forgetQueue(queue: Queue): void {
     for (const binding of queue.incoming) this.#detach(binding);
     this.queues.delete(queue.name);
-    this.#router.forget();
+    this.router.forget();
     queue.end();
-    this.#services.queueClosed(queue);
+    this.services.queueClosed(queue);
   }
 
   /** Without a record. */
@@ -296,14 +287,14 @@ export class Host implements VirtualHost, SessionHost {
     if (exchange === undefined) return;
     for (const binding of [...exchange.bindings, ...exchange.incoming]) this.#detach(binding);
     this.exchanges.delete(name);
-    this.#router.forget();
+    this.router.forget();
   }
 
   async #removeExchange(exchange: Exchange): Promise<void> {
     const sources = sourcesOf(exchange);
     this.forgetExchange(exchange.name);
     const dropped = exchange.isStored
-      ? this.#services.record({ op: "drop-exchange", virtualHost: this.name, name: exchange.name })
+      ? this.services.record({ op: "drop-exchange", virtualHost: this.name, name: exchange.name })
       : undefined;
     await Promise.all([dropped, ...sources.map((source) => this.#dropUnused(source))]);
   }
@@ -320,16 +311,16 @@ export class Host implements VirtualHost, SessionHost {
     const kind = binding.arguments["x-match"];
     if (source.needsHeaders && kind !== undefined && !MATCH_KINDS.includes(kind))
       throw new RefusalError(406, `invalid x-match field value ${JSON.stringify(kind)}; expected all or any`);
-    if (source.find(binding) !== undefined) return this.#services.recorded();
+    if (source.find(binding) !== undefined) return this.services.recorded();
     this.#attach(binding);
-    if (this.#isStored(binding)) await this.#services.record({ op: "bind", ...this.#storedForm(binding) });
+    if (this.#isStored(binding)) await this.services.record({ op: "bind", ...this.#storedForm(binding) });
   }
 
   async #unbind(binding: Binding): Promise<void> {
     const found = this.#exchange(binding.source).find(binding);
     if (found === undefined) return;
     const stored = this.#isStored(found)
-      ? this.#services.record({ op: "unbind", ...this.#storedForm(found) })
+      ? this.services.record({ op: "unbind", ...this.#storedForm(found) })
       : undefined;
     this.#detach(found);
     await Promise.all([stored, this.#dropUnused(found.source)]);
@@ -340,13 +331,13 @@ export class Host implements VirtualHost, SessionHost {
     if (source.find(binding) !== undefined) return;
     source.add(binding);
     binding.destination.incoming.add(binding);
-    this.#router.forget();
+    this.router.forget();
   }
 
   #detach(binding: Binding): void {
     this.exchanges.get(binding.source)?.remove(binding);
     binding.destination.incoming.delete(binding);
-    this.#router.forget();
+    this.router.forget();
   }
 
   #storedForm({ source, destination, routingKey, arguments: args }: Binding): StoredBinding {

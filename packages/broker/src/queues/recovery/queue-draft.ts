@@ -1,0 +1,54 @@
+import { RangeSet } from "../../state/range-set.ts";
+import type { OffsetRun } from "../queue/offset-queue.ts";
+import { filtered, OffsetQueue } from "../queue/offset-queue.ts";
+import type { OffsetsPiece } from "../records/snapshot-record.ts";
+
+/** The messages of one queue while they are gathered from the snapshot and the log behind it. */
+export class QueueDraft {
+  horizon = 0;
+  mayExpire = false;
+  readonly returns = new Map<number, number>();
+  readonly #near: OffsetsPiece[] = [];
+  readonly #index: OffsetsPiece[] = [];
+  readonly #tail = new OffsetQueue();
+  readonly #done = new RangeSet();
+
+  nearPiece(piece: OffsetsPiece): void {
+    this.#near.push(piece);
+  }
+
+  indexPiece(piece: OffsetsPiece): void {
+    this.#index.push(piece);
+  }
+
+  /** A persistent message behind everything before. */
+  add(offset: number): void {
+    if (offset * 2 > this.#tail.last) this.#tail.append(offset * 2);
+  }
+
+  /** It needs none of `[start, end)` any more. */
+  done(start: number, end: number): void {
+    this.#done.add(start, end);
+  }
+
+  /** What is left, as places of a StoredIndex. */
+  places(): OffsetQueue {
+    const near = joined(this.#near);
+    const index = joined(this.#index);
+    if (near.size === 0 && this.#done.rangeCount === 0) {
+      for (const run of this.#tail.runs()) index.appendRun(run);
+      return index;
+    }
+    return filtered(runsOf([near, index, this.#tail]), (place) => !this.#done.has(place / 2));
+  }
+}
+
+function* runsOf(parts: readonly OffsetQueue[]): Generator<OffsetRun> {
+  for (const part of parts) yield* part.runs();
+}
+
+function joined(pieces: readonly OffsetsPiece[]): OffsetQueue {
+  const [first] = pieces;
+  if (first === undefined) return new OffsetQueue();
+  return OffsetQueue.decode({ ...first, chunks: pieces.map(({ tokens }) => tokens) });
+}
