@@ -18,8 +18,8 @@ export interface LostRange {
  */
 export async function recover(engine: Engine, log: Log, snapshotOffset: number | null): Promise<LostRange[]> {
   const replay = new Replay(engine);
-  const replayFrom =
-    snapshotOffset === null ? log.firstOffset : await loadSnapshot(replay, log, snapshotOffset);
+  const snapshotAt = snapshotOffset ?? (await newestSnapshot(log));
+  const replayFrom = snapshotAt === null ? log.firstOffset : await loadSnapshot(replay, log, snapshotAt);
   const lost: LostRange[] = [];
   const records = log.records(Math.max(replayFrom, log.firstOffset), ({ fromOffset, toOffset, reason }) => {
     if (reason === "lost") lost.push({ fromOffset, toOffset });
