@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { bridgeCommand } from "./commands/bridge.ts";
+import { brokerCommand } from "./commands/broker.ts";
 import { deadLettersCommand } from "./commands/dead-letters.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { rebaseCommand } from "./commands/rebase.ts";
@@ -14,6 +15,7 @@ export function program(): Command {
     .addCommand(rebaseCommand())
     .addCommand(workerCommand())
     .addCommand(bridgeCommand())
+    .addCommand(brokerCommand())
     .helpCommand(true);
   return throwing(waybill);
 }

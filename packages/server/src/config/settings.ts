@@ -40,46 +40,87 @@ export type SettingName = keyof Settings;
 
 /** How a setting is shown to people. */
 interface Shown {
+  /** What it is about. */
+  readonly group: "Addresses" | "TLS" | "Data" | "Limits" | "Operation";
   /** Stands for the value in the help of a flag. */
   readonly value: string;
   readonly description: string;
 }
 
 export const shownSettings = {
-  dataDir: { value: "folder", description: "where messages, queues and users are kept; one process owns it" },
-  listen: { value: "address", description: "where clients connect without TLS" },
-  tlsListen: { value: "address", description: "where clients connect with TLS; needs a certificate and key" },
-  tlsCert: { value: "file", description: "certificate and chain, PEM" },
-  tlsKey: { value: "file", description: "private key, PEM" },
-  tlsCa: { value: "file", description: "who signs the certificates of clients, PEM" },
-  tlsClientCert: { value: "choice", description: "require a certificate of clients, or none" },
-  usersFile: { value: "file", description: "the users, when not users.json in the data folder" },
-  virtualHosts: { value: "names", description: "virtual hosts to create at start" },
-  connectionsMax: { value: "count", description: "open connections at most" },
-  connectionsPerUserMax: { value: "count", description: "open connections of one user at most" },
-  handshakesMax: { value: "count", description: "connections that have not logged in yet at most" },
-  handshakesPerAddressMax: { value: "count", description: "the same, from one address" },
-  handshakeTimeout: { value: "time", description: "how long a client may take to log in" },
-  channelsMax: { value: "count", description: "channels of one connection at most" },
-  frameBytesMax: { value: "size", description: "largest frame" },
-  messageBytesMax: { value: "size", description: "largest message" },
+  dataDir: {
+    group: "Data",
+    value: "folder",
+    description: "where messages, queues and users are kept; one process owns it",
+  },
+  listen: { group: "Addresses", value: "address", description: "where clients connect without TLS" },
+  tlsListen: {
+    group: "Addresses",
+    value: "address",
+    description: "where clients connect with TLS; needs a certificate and key",
+  },
+  tlsCert: { group: "TLS", value: "file", description: "certificate and chain, PEM" },
+  tlsKey: { group: "TLS", value: "file", description: "private key, PEM" },
+  tlsCa: { group: "TLS", value: "file", description: "who signs the certificates of clients, PEM" },
+  tlsClientCert: { group: "TLS", value: "choice", description: "require a certificate of clients, or none" },
+  usersFile: {
+    group: "Data",
+    value: "file",
+    description: "the users, when not users.json in the data folder",
+  },
+  virtualHosts: { group: "Data", value: "names", description: "virtual hosts to create at start" },
+  connectionsMax: { group: "Limits", value: "count", description: "open connections at most" },
+  connectionsPerUserMax: {
+    group: "Limits",
+    value: "count",
+    description: "open connections of one user at most",
+  },
+  handshakesMax: {
+    group: "Limits",
+    value: "count",
+    description: "connections that have not logged in yet at most",
+  },
+  handshakesPerAddressMax: { group: "Limits", value: "count", description: "the same, from one address" },
+  handshakeTimeout: { group: "Limits", value: "time", description: "how long a client may take to log in" },
+  channelsMax: { group: "Limits", value: "count", description: "channels of one connection at most" },
+  frameBytesMax: { group: "Limits", value: "size", description: "largest frame" },
+  messageBytesMax: { group: "Limits", value: "size", description: "largest message" },
   heartbeat: {
+    group: "Limits",
     value: "time",
     description: "heartbeat proposed to clients, in whole seconds; 0s turns it off",
   },
   unflushedBytesMax: {
+    group: "Limits",
     value: "size",
     description: "published bytes that may wait for the disk; beyond it publishers are slowed down",
   },
-  memoryBytesMax: { value: "size", description: "messages of all queues in memory; the rest stays on disk" },
+  memoryBytesMax: {
+    group: "Limits",
+    value: "size",
+    description: "messages of all queues in memory; the rest stays on disk",
+  },
   backlogAlarmBytes: {
+    group: "Data",
     value: "size",
     description: "warn when unsettled messages keep more than this much log on disk",
   },
-  healthListen: { value: "address", description: "HTTP for /health, /metrics and /queues" },
-  logFormat: { value: "format", description: "log lines as text or json" },
-  logLevel: { value: "level", description: "the least important lines to write: debug, info, warn or error" },
-  shutdownTimeout: { value: "time", description: "how long to finish what is on its way when told to stop" },
+  healthListen: {
+    group: "Addresses",
+    value: "address",
+    description: "HTTP for /health, /metrics and /queues",
+  },
+  logFormat: { group: "Operation", value: "format", description: "log lines as text or json" },
+  logLevel: {
+    group: "Operation",
+    value: "level",
+    description: "the least important lines to write: debug, info, warn or error",
+  },
+  shutdownTimeout: {
+    group: "Operation",
+    value: "time",
+    description: "how long to finish what is on its way when told to stop",
+  },
 } as const satisfies Record<SettingName, Shown>;
 
 export const settingNames = Object.keys(shownSettings) as readonly SettingName[];

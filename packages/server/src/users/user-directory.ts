@@ -1,5 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
-import { unwatchFile, watchFile } from "node:fs";
+import { unwatchFile, watchFile, type Stats } from "node:fs";
 import { resolve } from "node:path";
 import { WaybillError } from "@waybill/core";
 import type { Access, Authenticator, Peer } from "./access.ts";
@@ -43,7 +43,10 @@ export class UserDirectory implements Authenticator {
   readonly #onReloaded: (reloaded: UsersReloaded) => void;
   readonly #verifier = new PasswordVerifier();
   readonly #nobody = unmatchable();
-  readonly #onChange = (): void => void this.reload();
+  readonly #onChange = (now: Stats, before: Stats): void => {
+    // It is also called once for a file that is not there.
+    if (now.ctimeMs !== before.ctimeMs || now.ino !== before.ino) void this.reload();
+  };
   #users: Users | undefined;
   #reloading: Promise<void> = Promise.resolve();
 
