@@ -18,10 +18,13 @@ import { readWhole, writeWhole } from "./whole-number.ts";
  *      WBLL    `count` offsets were lost    none: a repair gave their records up
  *      WBLD    `count` offsets were dropped none: retention freed their segment
  *
+ * In a gap, `body bytes` is the upper half of a `count` of 64 bits: one frame says as much as needed.
+ *
  * `epoch` is that of the segment, `first offset` the end of the batch before: a batch in a wrong place is noticed.
  * `durable offset`: everything before it was on disk when this batch was written; never more than `first offset`. A WBLB
  * with a count of 0 is a seal: it adds no record and only proves that.
  */
+const WORD = 2 ** 32;
 const MAGIC_LEAD = 0x4c4257; // "WBL"
 const MAGIC_RECORDS = 0x42; // "B"
 const GAP_MAGICS = { lost: 0x4c, dropped: 0x44 } as const satisfies Record<GapReason, number>;
@@ -30,8 +33,6 @@ export const BATCH_HEADER_BYTES = 48;
 export const RECORD_HEADER_BYTES = 4;
 /** Frames start at multiples of this. */
 export const FRAME_ALIGNMENT_BYTES = 8;
-/** The most offsets that one gap frame says something about. */
-export const GAP_COUNT_MAX = 2 ** 32 - 1;
 /** What every frame starts with. */
 export const MAGIC_LEAD_BYTES: Buffer = Buffer.from("WBL");
 
@@ -55,7 +56,11 @@ export function frameBytes(bodyBytes: number): number {
 
 /** Writes header and padding around a body that already stands at `BATCH_HEADER_BYTES`; answers the whole frame. */
 export function sealFrame(slab: Buffer, header: Omit<BatchHeader, "bodyCrc" | "gap">): Buffer {
-  return writeFrame(slab, MAGIC_RECORDS, header);
+  const bodyEnd = BATCH_HEADER_BYTES + header.bodyBytes;
+  const frameEnd = frameBytes(header.bodyBytes);
+  slab.fill(0, bodyEnd, frameEnd);
+  writeHeader(slab, MAGIC_RECORDS, slab.subarray(BATCH_HEADER_BYTES, bodyEnd), header);
+  return slab.subarray(0, frameEnd);
 }
 
 /** A frame which says that offsets hold no record. */
@@ -63,13 +68,21 @@ export function sealGap(
   reason: GapReason,
   header: Omit<BatchHeader, "bodyBytes" | "bodyCrc" | "gap">,
 ): Buffer {
-  return writeFrame(Buffer.alloc(BATCH_HEADER_BYTES), GAP_MAGICS[reason], { ...header, bodyBytes: 0 });
+  const frame = Buffer.alloc(BATCH_HEADER_BYTES);
+  writeHeader(frame, GAP_MAGICS[reason], frame.subarray(0, 0), {
+    ...header,
+    bodyBytes: Math.floor(header.count / WORD),
+    count: header.count % WORD,
+  });
+  return frame;
 }
 
-function writeFrame(slab: Buffer, magic: number, header: Omit<BatchHeader, "bodyCrc" | "gap">): Buffer {
-  const bodyEnd = BATCH_HEADER_BYTES + header.bodyBytes;
-  const frameEnd = frameBytes(header.bodyBytes);
-  slab.fill(0, bodyEnd, frameEnd);
+function writeHeader(
+  slab: Buffer,
+  magic: number,
+  body: Buffer,
+  header: Omit<BatchHeader, "bodyCrc" | "gap">,
+): void {
   slab.writeUIntLE(MAGIC_LEAD, 0, 3);
   slab.writeUInt8(magic, 3);
   slab.writeUInt32LE(header.bodyBytes, 4);
@@ -78,9 +91,8 @@ function writeFrame(slab: Buffer, magic: number, header: Omit<BatchHeader, "body
   writeWhole(slab, header.firstOffset, 16);
   writeWhole(slab, header.durableOffset, 24);
   writeWhole(slab, header.appendedAt, 32);
-  slab.writeUInt32LE(crc32(slab.subarray(BATCH_HEADER_BYTES, bodyEnd)), 40);
+  slab.writeUInt32LE(crc32(body), 40);
   slab.writeUInt32LE(crc32(slab.subarray(0, 44)), 44);
-  return slab.subarray(0, frameEnd);
 }
 
 /** The header at `at`, or `null` if there is none that a log could have written. The body is not looked at. */
@@ -89,11 +101,13 @@ export function decodeBatchHeader(source: Buffer, at: number): BatchHeader | nul
   if (source.readUInt32LE(at + 44) !== crc32(source.subarray(at, at + 44))) return null;
   const gap = gapOf(source.readUInt8(at + 3));
   if (gap === undefined) return null;
+  const length = source.readUInt32LE(at + 4);
+  const count = source.readUInt32LE(at + 12);
   const header: BatchHeader = {
     gap,
-    bodyBytes: source.readUInt32LE(at + 4),
+    bodyBytes: gap === null ? length : 0,
     epoch: source.readUInt32LE(at + 8),
-    count: source.readUInt32LE(at + 12),
+    count: gap === null ? count : count + length * WORD,
     firstOffset: readWhole(source, at + 16),
     durableOffset: readWhole(source, at + 24),
     appendedAt: readWhole(source, at + 32),
@@ -105,7 +119,7 @@ export function decodeBatchHeader(source: Buffer, at: number): BatchHeader | nul
 /** A CRC is no proof against whoever can compute one: what no log writes is not believed. */
 function isPossible({ gap, bodyBytes, count, firstOffset, durableOffset }: BatchHeader): boolean {
   if (!Number.isSafeInteger(firstOffset + count) || durableOffset > firstOffset) return false;
-  return gap === null ? bodyBytes >= count * RECORD_HEADER_BYTES : bodyBytes === 0;
+  return gap !== null || bodyBytes >= count * RECORD_HEADER_BYTES;
 }
 
 function gapOf(magic: number): GapReason | null | undefined {

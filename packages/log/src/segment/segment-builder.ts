@@ -1,5 +1,5 @@
 import type { BatchHeader } from "../format/batch-frame.ts";
-import { frameBytes, GAP_COUNT_MAX, sealFrame, sealGap } from "../format/batch-frame.ts";
+import { frameBytes, sealFrame, sealGap } from "../format/batch-frame.ts";
 import type { GapReason } from "../format/log-gap.ts";
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from "../format/segment-header.ts";
 import type { FileSystem, LogFile } from "../ports/file-system.ts";
@@ -43,10 +43,8 @@ export class SegmentBuilder {
 
   /** Says that the offsets up to `toOffset` hold no record. Does nothing if they do. */
   async gapTo(toOffset: number, reason: GapReason): Promise<void> {
-    while (this.#offset < toOffset) {
-      const count = Math.min(GAP_COUNT_MAX, toOffset - this.#offset);
-      await this.#write(sealGap(reason, this.#header(count, this.#stamp.now)), count);
-    }
+    const count = toOffset - this.#offset;
+    if (count > 0) await this.#write(sealGap(reason, this.#header(count, this.#stamp.now)), count);
   }
 
   /** Takes over a frame that was read, as a batch of this segment. */

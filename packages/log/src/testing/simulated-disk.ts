@@ -104,7 +104,7 @@ export class SimulatedDisk implements FileSystem {
     }
     if (known !== undefined) throw fileError("EEXIST", path);
     const file = new SimulatedFile();
-    change(folder, (entries) => entries.set(name, file));
+    alter(folder, (entries) => entries.set(name, file));
     return this.#handle(file);
   }
 
@@ -115,7 +115,7 @@ export class SimulatedDisk implements FileSystem {
     const file = source.visible.get(basename(from));
     if (file === undefined) throw fileError("ENOENT", from);
     if (source === target) {
-      change(target, (entries) => {
+      alter(target, (entries) => {
         entries.set(basename(to), file);
         entries.delete(basename(from));
       });
@@ -124,14 +124,14 @@ export class SimulatedDisk implements FileSystem {
     // Between two folders the new name is durable at once: no file system loses a file that was moved.
     target.visible.set(basename(to), file);
     target.durable.set(basename(to), file);
-    change(source, (entries) => entries.delete(basename(from)));
+    alter(source, (entries) => entries.delete(basename(from)));
   }
 
   async remove(path: string): Promise<void> {
     await this.#turn();
     this.#plan.pass("remove");
     const folder = this.#folder(dirname(path));
-    if (folder.visible.has(basename(path))) change(folder, (entries) => entries.delete(basename(path)));
+    if (folder.visible.has(basename(path))) alter(folder, (entries) => entries.delete(basename(path)));
   }
 
   async syncDirectory(path: string): Promise<void> {
@@ -200,7 +200,7 @@ export class SimulatedDisk implements FileSystem {
   }
 }
 
-function change(folder: Folder, apply: (entries: Map<string, SimulatedFile>) => void): void {
+function alter(folder: Folder, apply: (entries: Map<string, SimulatedFile>) => void): void {
   apply(folder.visible);
   folder.changes.push(apply);
 }
