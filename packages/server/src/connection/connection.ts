@@ -46,6 +46,8 @@ export class Connection {
   #channels: Channels | null = null;
   #heartbeat: Heartbeat | null = null;
   #work: Work | null = null;
+  /** The last method of channel 0. */
+  #current: Method["name"] | null = null;
   #timer: NodeJS.Timeout | undefined;
   #partialBytes = 0;
   #isHeard = false;
@@ -158,7 +160,8 @@ export class Connection {
     try {
       this.#frame();
     } catch (error) {
-      this.#refuse(error, this.#decoder.channel, this.#channels?.current ?? null);
+      const { channel } = this.#decoder;
+      this.#refuse(error, channel, channel === 0 ? this.#current : (this.#channels?.current ?? null));
     }
     return true;
   }
@@ -171,6 +174,7 @@ export class Connection {
       if (work !== undefined) this.#await(work);
     } else if (channel === 0 && type === FrameType.method) {
       const { bytes, start, end } = this.#decoder;
+      this.#current = null;
       this.#control(decodeMethod(bytes, start, end));
     } else if (this.#phase !== "closing") {
       throw connectionError(505, `unexpected frame of type ${type} on channel ${channel}`);
@@ -178,7 +182,7 @@ export class Connection {
   }
 
   #control(method: Method): void {
-    if (this.#channels !== null) this.#channels.current = method.name;
+    this.#current = method.name;
     if (method.name === "connection.close") return this.#closedByClient();
     if (this.#phase === "closing") {
       if (method.name === "connection.close-ok") this.#drain();
