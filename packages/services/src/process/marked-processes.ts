@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { isRunning } from "./is-running.ts";
 import { waitFor } from "./wait-for.ts";
 
 /** The environment variable that names the folder a process belongs to. Its children inherit it, whoever adopts them. */
@@ -34,12 +35,16 @@ export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void
 
 /** Kills all processes of a folder, also those that they start meanwhile, and waits for their end. */
 export async function killMarked(folder: string): Promise<void> {
+  // A large one loses its environment, and with it the mark, a moment before it has ended and its ports are free.
+  const killed = new Set<number>();
   await waitFor(
     () => {
-      signalAll(markedProcesses(folder), "SIGKILL");
-      return markedProcesses(folder).length === 0;
+      const pids = markedProcesses(folder);
+      signalAll(pids, "SIGKILL");
+      for (const pid of pids) killed.add(pid);
+      return markedProcesses(folder).length === 0 && ![...killed].some(isRunning);
     },
-    { describe: () => `the end of the processes ${markedProcesses(folder).join(", ")}` },
+    { describe: () => `the end of the processes ${[...killed].filter(isRunning).join(", ")}` },
   );
 }
 

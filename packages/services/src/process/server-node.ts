@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { isRunning } from "./is-running.ts";
 import { folderMark, killMarked, markedProcesses, markedRoots, signalAll } from "./marked-processes.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -100,10 +101,11 @@ export class ServerNode implements NodeControl {
 
   async stop(): Promise<void> {
     const { folder, stopSignal = "SIGTERM" } = this.#options;
+    const told = this.pids;
     signalAll(markedRoots(folder), stopSignal);
     this.resume(); // A paused process takes no other signal.
     try {
-      await waitFor(() => this.pids.length === 0, { deadlineMs: stopDeadlineMs });
+      await waitFor(() => this.pids.length === 0 && !told.some(isRunning), { deadlineMs: stopDeadlineMs });
     } catch {
       await this.kill();
     }
