@@ -40,7 +40,7 @@ export default defineConfig({
     projects: [
       level("unit", { timeoutMs: 10_000, workersMax: 2, services: false }),
       level("int", { timeoutMs: 60_000, workersMax: 2, services: true }),
-      level("e2e", { timeoutMs: 300_000, workersMax: 1, services: true }),
+      level("e2e", { timeoutMs: 300_000, workersMax: 2, services: true }),
     ],
   },
 });
