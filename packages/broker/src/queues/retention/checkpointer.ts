@@ -87,8 +87,6 @@ export class Checkpointer {
   }
 
   #breathe(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#options.clock.after(0, resolve);
-    });
+    return this.#options.clock.sleep(0);
   }
 }
