@@ -101,7 +101,7 @@ function storageOn<Tx>(own: Database<Tx>, schema: string): Storage<Tx> {
       }),
     transaction: (work, { signal } = {}) => own.transaction(work, signal),
     claimed: (request, work, { signal } = {}) =>
-      own.opened(inbox.claimStatement(request), (tx, rows) => work(tx, inbox.claimOf(request, rows)), signal),
+      own.opened(inbox.firstOf(request), (tx, rows) => work(tx, inbox.claimOf(request, rows)), signal),
     // In a foreign transaction the savepoint is one of the same kind.
     savepoint: (tx, work) =>
       database.savepoint(tx, work as (inner: Tx | SqlTransaction) => ReturnType<typeof work>),

@@ -1,7 +1,7 @@
 import type { Connection as Wire, Submittable } from "pg";
 import type { Statement } from "../sql/statement.ts";
 import { statementError } from "./driver-error.ts";
-import { hasPrepared } from "./prepared.ts";
+import { hasPrepared, takesOwnQueries } from "./prepared.ts";
 import { run, type Connection, type SqlConnection, type Value } from "./run.ts";
 
 /** What a lean INSERT takes: text, or bytes. */
@@ -28,9 +28,10 @@ export function leanInsert(
   statement: Statement,
   values: readonly LeanValue[],
 ): Promise<void> {
-  if ("sql" in connection || !hasPrepared(connection.client, statement))
-    return insert(connection, statement, values);
+  if ("sql" in connection) return insert(connection, statement, values);
   const { client } = connection;
+  if (!takesOwnQueries(client) || !hasPrepared(client, statement))
+    return insert(connection, statement, values);
   return new Promise((resolve, reject) => {
     client.query(
       new LeanInsert(statement, values, (error) => {

@@ -61,7 +61,8 @@ export function knexDatabase(knex: Knex, prepare: boolean): Database<Knex.Transa
         knex,
         async (tx) => {
           const client = await clientOf(tx).acquireConnection();
-          const rows = await run({ client, prepare, strict: false }, first.statement, first.values);
+          const { statement, values } = first.whole();
+          const rows = await run({ client, prepare, strict: false }, statement, values);
           return work(tx, rows);
         },
         signal,

@@ -1,13 +1,25 @@
-import type { ClientBase, Connection as Wire, Submittable } from "pg";
+import type { ClientBase } from "pg";
 import { statement, type Statement } from "../sql/statement.ts";
-import { isConnectionError, statementError, unavailable } from "./driver-error.ts";
-import { hasPrepared } from "./prepared.ts";
+import { flightError, fly, type Answer } from "./flight.ts";
+import { takesOwnQueries } from "./prepared.ts";
 import { run, type Row, type Value } from "./run.ts";
+import type { Step, TextValue } from "./wire-bytes.ts";
 
-/** The first statement of a transaction. */
+/** What a transaction begins with. */
 export interface First {
-  readonly statement: Statement;
-  readonly values: readonly Value[];
+  /** One statement that does it. */
+  whole(): { readonly statement: Statement; readonly values: readonly Value[] };
+  /** Cheaper ones that usually do the same. */
+  readonly inParts: InParts | null;
+}
+
+/** What one statement does, as a few plain ones. */
+export interface InParts {
+  readonly steps: readonly Step[];
+  /** The rows that the statement would have answered; `null` when it must be run after all. */
+  rowsOf(answers: readonly Answer[]): readonly Row[] | null;
+  /** What is to be undone before the statement is run after all; `null` when nothing was done. */
+  undoing(answers: readonly Answer[]): Step | null;
 }
 
 /** Under this name an opened transaction has its savepoint. */
@@ -15,10 +27,11 @@ export const OPENED = "waybill_opened";
 
 const BEGIN = statement("begin isolation level read committed");
 const SAVEPOINT = statement(`savepoint ${OPENED}`);
+const RELEASE = statement(`release savepoint ${OPENED}`);
 
 /**
- * Begins a transaction at READ COMMITTED, runs its first statement and sets the savepoint `OPENED`: in one round trip
- * where the connection has prepared all three. Answers the rows of the statement.
+ * Begins a transaction at READ COMMITTED, runs what it begins with and sets the savepoint `OPENED`: in one round trip
+ * where the client is pg's and prepares statements. Answers the rows of the one statement.
  *
  * @throws WaybillError like `run`; the transaction may be open then
  */
@@ -27,80 +40,47 @@ export async function openTransaction(
   prepare: boolean,
   first: First,
 ): Promise<readonly Row[]> {
-  const fast = prepare && [BEGIN, first.statement, SAVEPOINT].every((one) => hasPrepared(client, one));
-  if (fast) return atOnce(client, first);
+  if (prepare && takesOwnQueries(client)) return atOnce(client, first);
   const connection = { client, prepare, strict: false };
   await run(connection, BEGIN, []);
-  const rows = await run(connection, first.statement, first.values);
+  const { statement: own, values } = first.whole();
+  const rows = await run(connection, own, values);
   await run(connection, SAVEPOINT, []);
   return rows;
 }
 
-function atOnce(client: ClientBase, first: First): Promise<readonly Row[]> {
-  return new Promise((resolve, reject) => {
-    client.query(
-      new Opening(first, (error, rows) => {
-        if (error === null) resolve(rows);
-        else reject(isConnectionError(error) ? unavailable(error) : statementError(error));
-      }),
-    );
-  });
-}
-
-/** The part of pg's connection that its own cursor uses, too; checked against pg 8.23. */
-interface ExtendedQuery extends Omit<Wire, "bind" | "execute"> {
-  bind(config: { readonly statement: string; readonly values: readonly (string | Buffer | null)[] }): void;
-  execute(config: null): void;
-}
-
-/**
- * What pg's client calls while the server answers. With one Sync for all three, they are one query to the client; the
- * first that fails makes the server skip the others.
- */
-class Opening implements Submittable {
-  readonly #first: First;
-  readonly #rows: Row[] = [];
-  /** Not private: with a `query_timeout`, pg puts its own in front. */
-  callback: (error: Error | null, rows: readonly Row[]) => void;
-
-  constructor(first: First, callback: (error: Error | null, rows: readonly Row[]) => void) {
-    this.#first = first;
-    this.callback = callback;
-  }
-
-  submit(wire: Wire): void {
-    const connection = wire as unknown as ExtendedQuery;
-    const { statement: own, values } = this.#first;
-    connection.stream.cork();
-    connection.bind({ statement: BEGIN.name, values: [] });
-    connection.execute(null);
-    connection.bind({ statement: own.name, values: values.map(asParameter) });
-    connection.execute(null);
-    connection.bind({ statement: SAVEPOINT.name, values: [] });
-    connection.execute(null);
-    connection.sync();
-    connection.stream.uncork();
-  }
-
-  handleDataRow({ fields }: { readonly fields: Row }): void {
-    this.#rows.push(fields);
-  }
-
-  handleError(error: Error): void {
-    this.callback(error, []);
-  }
-
-  handleReadyForQuery(): void {
-    this.callback(null, this.#rows);
-  }
-
-  handleCommandComplete(): void {
-    // The rows say it.
+async function atOnce(client: ClientBase, first: First): Promise<readonly Row[]> {
+  try {
+    const parts = first.inParts;
+    if (parts === null) {
+      const answers = await fly(client, [bare(BEGIN), whole(first), bare(SAVEPOINT)]);
+      return answers[1]?.rows ?? [];
+    }
+    const answers = (await fly(client, [bare(BEGIN), ...parts.steps, bare(SAVEPOINT)])).slice(1, -1);
+    return parts.rowsOf(answers) ?? (await afterAll(client, first, parts.undoing(answers)));
+  } catch (error) {
+    throw flightError(error);
   }
 }
 
-function asParameter(value: Value): string | Buffer | null {
-  if (value === null || typeof value === "string" || Buffer.isBuffer(value)) return value;
+/** The savepoint goes, and is set again behind the statement: what it locks and records must be older. */
+async function afterAll(client: ClientBase, first: First, undo: Step | null): Promise<readonly Row[]> {
+  const undoing = undo === null ? [] : [undo];
+  const answers = await fly(client, [bare(RELEASE), ...undoing, whole(first), bare(SAVEPOINT)]);
+  return answers.at(-2)?.rows ?? [];
+}
+
+function bare(own: Statement): Step {
+  return { statement: own, values: [] };
+}
+
+function whole(first: First): Step {
+  const { statement: own, values } = first.whole();
+  return { statement: own, values: values.map(asText) };
+}
+
+function asText(value: Value): TextValue {
+  if (value === null || typeof value === "string") return value;
   if (typeof value === "number" || typeof value === "boolean") return String(value);
-  throw new TypeError("a first statement takes no arrays");
+  throw new TypeError("a first statement takes text and numbers only");
 }

@@ -4,12 +4,18 @@ import { run, type Row } from "../connection/run.ts";
 import type { Parts } from "../parts.ts";
 import { present, storable } from "../text.ts";
 import { messageUuid } from "./message-uuid.ts";
+import { plainClaim } from "./plain-claim.ts";
 import { StreamIds } from "./stream-ids.ts";
+
+/** So many claims of a group go by the function before the plain statements are tried again. */
+const CLAIMS_WHILE_PARKED = 50;
 
 /** What groups have applied, on PostgreSQL. */
 export class PostgresInbox<Tx> implements InboxStore<Tx> {
   readonly #parts: Parts<Tx>;
   readonly #streams = new StreamIds();
+  /** How often groups that were found to have parked something still claim by the function, which can tell more. */
+  readonly #parking = new Map<string, number>();
 
   constructor(parts: Parts<Tx>) {
     this.#parts = parts;
@@ -17,12 +23,30 @@ export class PostgresInbox<Tx> implements InboxStore<Tx> {
 
   async claim(tx: Tx, request: ClaimRequest): Promise<Claim> {
     const connection = await this.#parts.database.connectionOf(tx);
-    const { statement, values } = this.claimStatement(request);
+    const { statement, values } = this.#claimStatement(request);
     return this.claimOf(request, await run(connection, statement, values));
   }
 
-  /** The statement that claims, for a transaction that begins with it. */
-  claimStatement(request: ClaimRequest): First {
+  /** How a transaction that begins with a claim does so. */
+  firstOf(request: ClaimRequest): First {
+    const stream = this.#streams.of(request);
+    const plain = (request.delivery ?? 0) === 0 && request.parkedId === null && stream !== null;
+    const onParked = (): void => void this.#parking.set(request.group, CLAIMS_WHILE_PARKED);
+    const inParts =
+      plain && !this.#mayHaveParked(request.group)
+        ? plainClaim(this.#parts.sql.inbox, request, stream, onParked)
+        : null;
+    return { whole: () => this.#claimStatement(request), inParts };
+  }
+
+  #mayHaveParked(group: string): boolean {
+    const left = this.#parking.get(group) ?? 0;
+    if (left > 1) this.#parking.set(group, left - 1);
+    else this.#parking.delete(group);
+    return left > 0;
+  }
+
+  #claimStatement(request: ClaimRequest): ReturnType<First["whole"]> {
     const { inbox } = this.#parts.sql;
     const { group, envelope, ordered, parkedId, delivery = 0 } = request;
     const { id, source, position, topic, partition, key } = envelope;

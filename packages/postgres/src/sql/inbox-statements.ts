@@ -2,6 +2,9 @@ import { statement, type Statement } from "./statement.ts";
 
 export interface InboxStatements {
   readonly claim: Statement;
+  readonly lockKey: Statement;
+  readonly insert: Statement;
+  readonly look: Statement;
   readonly claimMany: Statement;
   readonly claimAgain: Statement;
   readonly unclaim: Statement;
@@ -18,6 +21,10 @@ export interface InboxStatements {
 export function inboxStatements(schema: string): InboxStatements {
   return {
     claim: statement(`select ${schema}.inbox_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`),
+    lockKey: statement(`select pg_advisory_xact_lock(${schema}.key_lock($1, $2, $3))`),
+    insert: statement(`insert into ${schema}.inbox (consumer_group, message_id, stream_id, sequence)
+values ($1, $2, $3, $4) on conflict do nothing`),
+    look: statement(look(schema)),
     claimMany: statement(claimMany(schema)),
     claimAgain: statement(`select ${schema}.inbox_claim_again($1, $2, $3, $4, $5, $6, $7)`),
     unclaim: statement(`delete from ${schema}.inbox where consumer_group = $1 and message_id = $2`),
@@ -38,6 +45,13 @@ export function inboxStatements(schema: string): InboxStatements {
     forget: statement(forget(schema), { planEachTime: true }),
     fold: statement(fold(schema), { planEachTime: true }),
   };
+}
+
+/** No row where the stream is not the one that it was taken for. */
+function look(schema: string): string {
+  return `select s.applied @> $2::bigint, exists (select from ${schema}.parked p where p.consumer_group = $3)
+from ${schema}.inbox_stream s
+where s.id = $1 and s.consumer_group = $3 and s.source = $4 and s.incarnation = $5 and s.topic = $6 and s.partition = $7`;
 }
 
 /** One after another, in the order given: the function sees what its calls before recorded. */

@@ -1,0 +1,73 @@
+import type { Statement } from "../sql/statement.ts";
+
+/** What a prepared statement takes on the wire here: text. */
+export type TextValue = string | null;
+
+/** A statement with what it takes. */
+export interface Step {
+  readonly statement: Statement;
+  readonly values: readonly TextValue[];
+}
+
+const SYNC = Buffer.from([0x53, 0, 0, 0, 4]);
+const EXECUTE = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0]);
+
+/** Parse: gives a statement its name in the session. */
+export function parseBytes({ name, text }: Statement): Buffer {
+  const body = Buffer.concat([Buffer.from(`${name}\0${text}\0`), Buffer.from([0, 0])]);
+  return Buffer.concat([head(0x50, body.length), body]);
+}
+
+/**
+ * Binds and executes prepared statements in turn, under one Sync, in one piece: the first that fails makes the server
+ * skip the others. Rows come back as text.
+ */
+export function executeBytes(steps: readonly Step[]): Buffer {
+  let size = SYNC.length;
+  for (const step of steps) size += bindSize(step) + EXECUTE.length;
+  const bytes = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const step of steps) {
+    at = writeBind(bytes, at, step);
+    at += EXECUTE.copy(bytes, at);
+  }
+  SYNC.copy(bytes, at);
+  return bytes;
+}
+
+/** Type, length, unnamed portal, statement, no formats, values, no formats. */
+function bindSize({ statement, values }: Step): number {
+  let size = 1 + 4 + 1 + statement.name.length + 1 + 2 + 2 + 2;
+  for (const value of values) size += 4 + (value === null ? 0 : Buffer.byteLength(value));
+  return size;
+}
+
+function writeBind(bytes: Buffer, start: number, { statement, values }: Step): number {
+  let at = start;
+  bytes[at] = 0x42;
+  bytes[at + 5] = 0;
+  at += 6;
+  at += bytes.write(statement.name, at, "latin1");
+  bytes[at] = 0;
+  at = bytes.writeInt16BE(0, at + 1);
+  at = bytes.writeInt16BE(values.length, at);
+  for (const value of values) {
+    if (value === null) {
+      at = bytes.writeInt32BE(-1, at);
+      continue;
+    }
+    const length = bytes.write(value, at + 4);
+    bytes.writeInt32BE(length, at);
+    at += 4 + length;
+  }
+  at = bytes.writeInt16BE(0, at);
+  bytes.writeInt32BE(at - start - 1, start + 1);
+  return at;
+}
+
+function head(type: number, bodyLength: number): Buffer {
+  const bytes = Buffer.allocUnsafe(5);
+  bytes[0] = type;
+  bytes.writeInt32BE(4 + bodyLength, 1);
+  return bytes;
+}
