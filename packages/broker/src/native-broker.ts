@@ -20,6 +20,9 @@ import type { DeliveryHandler } from "./groups/member.ts";
 import { NativeSubscription } from "./native-subscription.ts";
 import type { NativeBrokerOptions, ResolvedNativeBrokerOptions } from "./options/native-broker-options.ts";
 import { resolveNativeBrokerOptions } from "./options/native-broker-options.ts";
+import type { RemoteBrokerOptions } from "./options/remote-broker-options.ts";
+import { resolveRemoteBrokerOptions } from "./options/remote-broker-options.ts";
+import { RemoteBroker } from "./remote/remote-broker.ts";
 import { TEXT_BYTES_MAX } from "./records/message-record.ts";
 import { readCheckpoint } from "./storage/checkpoint-file.ts";
 import { recoverState } from "./storage/recover-state.ts";
@@ -27,15 +30,21 @@ import { recoverState } from "./storage/recover-state.ts";
 const CLOSE_DEADLINE_MS = 1000;
 
 /**
- * The broker that ships with Waybill, inside this process: confirmed messages are on disk and reach every group of
- * their topic in order, through crashes. Nothing touches the disk before `open`.
+ * The broker that ships with Waybill: confirmed messages are on disk and reach every group of their topic in order,
+ * through crashes. Nothing is touched before `open`.
  *
- * One process owns a data directory. `open` throws `DATA_DIR_OWNED` when another has it and `DATA_DIR_DAMAGED` when
- * stored bytes were changed; a failed write leaves the broker down until it is opened again.
+ * With `dataDir` it runs inside this process, which then owns the directory: `open` throws `DATA_DIR_OWNED` when another
+ * has it and `DATA_DIR_DAMAGED` when stored bytes were changed; a failed write leaves the broker down until it is opened
+ * again.
+ *
+ * With `url` it is the server that `waybill broker` runs, for several processes. `open` throws `BROKER_UNAVAILABLE` when
+ * it does not answer; a connection that is lost later is made again. A stale relay is not fenced and copies are not
+ * recognised by the server: the inbox drops them.
  *
  * @throws WaybillError `OPTIONS_INVALID`
  */
-export function nativeBroker(options: NativeBrokerOptions): Broker {
+export function nativeBroker(options: NativeBrokerOptions | RemoteBrokerOptions): Broker {
+  if ("url" in options) return new RemoteBroker(resolveRemoteBrokerOptions(options));
   return new NativeBroker(resolveNativeBrokerOptions(options));
 }
 
