@@ -40,6 +40,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
     "@waybill/amqp",
     "@waybill/core",
     "@waybill/broker",
+    "@waybill/log",
     "@waybill/migrations",
     "@waybill/postgres",
     "@waybill/services",

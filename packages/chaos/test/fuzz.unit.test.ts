@@ -5,9 +5,9 @@ import { fuzzers } from "../src/fuzz/fuzzers.ts";
 const INPUTS = 5_000;
 
 describe("fuzzing", () => {
-  it("frames finds nothing, and both reads and refuses", async () => {
-    const target = await fuzzers["frames"]?.();
-    if (target === undefined) throw new Error("no fuzzer for frames");
+  it.each(Object.keys(fuzzers))("%s finds nothing, and both reads and refuses", async (name) => {
+    const target = await fuzzers[name]?.();
+    if (target === undefined) throw new Error(`no fuzzer for ${name}`);
     const { read, refused } = await fuzz(target, { inputs: INPUTS, seed: 1 });
     expect(read + refused).toBe(INPUTS);
     expect(read).toBeGreaterThan(INPUTS / 10);

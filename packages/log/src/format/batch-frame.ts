@@ -117,9 +117,11 @@ export function decodeBatchHeader(source: Buffer, at: number): BatchHeader | nul
 }
 
 /** A CRC is no proof against whoever can compute one: what no log writes is not believed. */
-function isPossible({ gap, bodyBytes, count, firstOffset, durableOffset }: BatchHeader): boolean {
+function isPossible({ gap, bodyBytes, bodyCrc, count, firstOffset, durableOffset }: BatchHeader): boolean {
   if (!Number.isSafeInteger(firstOffset + count) || durableOffset > firstOffset) return false;
-  return gap !== null || bodyBytes >= count * RECORD_HEADER_BYTES;
+  // The CRC of no bytes is 0.
+  if (gap !== null || count === 0) return bodyBytes === 0 && bodyCrc === 0;
+  return bodyBytes >= count * RECORD_HEADER_BYTES;
 }
 
 function gapOf(magic: number): GapReason | null | undefined {

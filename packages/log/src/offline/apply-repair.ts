@@ -15,8 +15,8 @@ export interface RepairPlace {
 
 /**
  * Takes the steps of a plan. First every new file is written whole beside the old ones, under a name that only the next
- * repair takes notice of; then one after the other takes its place. However it ends, each offset is held by an old file or
- * by a whole new one.
+ * repair takes notice of; then the old ones go aside, and the new ones take their places. However it ends, each offset is
+ * held by an old file or by a whole new one.
  */
 export async function applyRepair(place: RepairPlace, steps: readonly PlannedStep[]): Promise<void> {
   const { fileSystem, directory, asideFolder } = place;
@@ -25,11 +25,21 @@ export async function applyRepair(place: RepairPlace, steps: readonly PlannedSte
     if (step.kind === "rewrite" || step.kind === "add") await prepare(place, folder, step);
   }
   await fileSystem.syncDirectory(folder);
-  if (steps.some(({ keptAs }) => keptAs !== null)) {
+  const isAnythingKept = steps.some(({ keptAs }) => keptAs !== null);
+  if (isAnythingKept) {
     await fileSystem.makeDirectory(asideFolder);
     await fileSystem.syncDirectory(directory);
   }
-  for (const step of steps) await putInPlace(place, folder, step);
+  // All of them first: a damaged file may have the name that another one gets.
+  for (const { source, keptAs } of steps) {
+    if (source !== null && keptAs !== null) await fileSystem.rename(source.path, keptAs);
+  }
+  await fileSystem.syncDirectory(folder);
+  if (isAnythingKept) await fileSystem.syncDirectory(asideFolder);
+  for (const { kind, baseOffset, file } of steps) {
+    if (kind !== "remove") await fileSystem.rename(join(folder, repairedName(baseOffset)), file);
+  }
+  await fileSystem.syncDirectory(folder);
 }
 
 async function prepare({ fileSystem, stamp }: RepairPlace, folder: string, step: PlannedStep): Promise<void> {
@@ -42,21 +52,4 @@ async function prepare({ fileSystem, stamp }: RepairPlace, folder: string, step:
     await rebuildSegment(fileSystem, source, { path: draft, limitOffset, stamp: stamp() });
   }
   await fileSystem.rename(draft, join(folder, repairedName(baseOffset)));
-}
-
-async function putInPlace(
-  { fileSystem, asideFolder }: RepairPlace,
-  folder: string,
-  step: PlannedStep,
-): Promise<void> {
-  if (step.source !== null && step.kind !== "finish") {
-    if (step.keptAs === null) {
-      await fileSystem.remove(step.source.path);
-    } else {
-      await fileSystem.rename(step.source.path, step.keptAs);
-      await fileSystem.syncDirectory(asideFolder);
-    }
-  }
-  if (step.kind !== "remove") await fileSystem.rename(join(folder, repairedName(step.baseOffset)), step.file);
-  await fileSystem.syncDirectory(folder);
 }

@@ -65,13 +65,15 @@ export async function examineLog(
   };
 }
 
-/** Of files that say they begin with the same offset, one counts. */
+/** Of files that say they begin with the same offset, one counts; and no prepared file that is not whole. */
 function withoutCopies(files: readonly SegmentFile[]): [SegmentFile[], SegmentFile[]] {
   const kept: SegmentFile[] = [];
   const spares: SegmentFile[] = [];
   for (const file of files) {
     const isCopy = kept.at(-1)?.baseOffset === file.baseOffset;
-    (isCopy ? spares : kept).push(file);
+    const isForeign =
+      file.isUnfinished && (file.headerDamage !== null || file.nameOffset !== file.baseOffset);
+    (isCopy || isForeign ? spares : kept).push(file);
   }
   return [kept, spares];
 }
@@ -79,7 +81,7 @@ function withoutCopies(files: readonly SegmentFile[]): [SegmentFile[], SegmentFi
 async function spareVerdict(fileSystem: FileSystem, file: SegmentFile): Promise<SegmentVerdict> {
   const segment = await examineSegment(fileSystem, file);
   const { baseOffset, path } = file;
-  const reason = `another file holds what begins with record ${baseOffset}`;
+  const reason = file.headerDamage ?? `another file holds what begins with record ${baseOffset}`;
   const kind = file.isUnfinished ? "unfinished" : "misplaced";
   const bytes = segment.found.fileBytes;
   const damage: LogDamage = {

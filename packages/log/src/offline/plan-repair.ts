@@ -31,7 +31,7 @@ function stepFor(verdict: SegmentVerdict, folder: string, asideFolder: string): 
   const own = join(folder, segmentName(baseOffset));
   const common = { source, baseOffset, limitOffset };
   if (source.isUnfinished && !isSpare) return { ...common, kind: "finish", file: own, keptAs: null };
-  const keptAs = source.isUnfinished ? null : join(asideFolder, basename(source.path));
+  const keptAs = join(asideFolder, basename(source.path));
   if (isSpare) return { ...common, kind: "remove", file: source.path, keptAs };
   const isDamaged = damage.some(({ kind }) => kind !== "missing");
   // A segment without batches has the name that the gap behind it would get.

@@ -27,6 +27,9 @@ export interface RepairOptions {
   readonly epoch?: () => number;
 }
 
+/** Leftovers, the damage, damage in what was left over, and a look that finds nothing. */
+const TURNS_MAX = 4;
+
 type ResolvedRepairOptions = Required<RepairOptions>;
 
 const DEFAULTS = {
@@ -60,17 +63,18 @@ export async function repairLog(directory: string, options: RepairOptions): Prom
     const examine = (): Promise<ExaminedLog> => examineLog(fileSystem, directory, { provenOffset, isOwned });
     let examined = await examine();
     const found = toInspection(directory, lock === null ? owner : null, examined);
-    const asideFolder = await freeFolder(fileSystem, directory);
-    const place = { fileSystem, directory, asideFolder, stamp: () => ({ epoch: epoch(), now: now() }) };
     const steps: PlannedStep[] = [];
-    for (;;) {
+    for (let turns = 0; turns < TURNS_MAX; turns += 1) {
+      const asideFolder = await freeFolder(fileSystem, directory);
       const plan = planRepair(examined, directory, asideFolder);
-      // What an earlier repair left is dealt with first; there is at most one such turn.
-      const leftovers = plan.filter(({ source }) => source?.isUnfinished === true);
+      // What an earlier repair left over goes first: its name is needed.
+      const leftovers = plan.filter(({ kind, source }) => kind === "remove" && source?.isUnfinished === true);
       const turn = apply && leftovers.length > 0 ? leftovers : plan;
-      if (apply && turn.length > 0) await applyRepair(place, turn);
       steps.push(...turn);
-      if (turn === plan) break;
+      if (!apply || turn.length === 0) break;
+      const stamp = () => ({ epoch: epoch(), now: now() });
+      await applyRepair({ fileSystem, directory, asideFolder, stamp }, turn);
+      // Looked at again: what an earlier repair had prepared may be damaged itself.
       examined = await examine();
     }
     const lost = lostOf(found.damage);

@@ -61,7 +61,8 @@ export class LogReader {
         cursor = this.#cursorFor(Math.max(cursor.offset, fromOffset));
         continue;
       }
-      const parsed = parseBlock(block, cursor, fromOffset, endOffset);
+      const segmentEnd = this.#catalog.endOf(cursor.segment.baseOffset);
+      const parsed = parseBlock(block, cursor, { fromOffset, endOffset, segmentEnd });
       if (parsed.nextOffset > fromOffset) return this.#keep(fromOffset, parsed);
       // Nothing yet: a batch larger than the block, batches before `fromOffset`, or the end of the segment.
       const isCut = parsed.neededBytes > block.length;
@@ -143,7 +144,18 @@ interface ParsedBlock {
   readonly cutByEnd: boolean;
 }
 
-function parseBlock(block: Buffer, start: Cursor, fromOffset: number, endOffset: number): ParsedBlock {
+interface BlockBounds {
+  readonly fromOffset: number;
+  readonly endOffset: number;
+  /** Where the next segment begins. */
+  readonly segmentEnd: number;
+}
+
+function parseBlock(
+  block: Buffer,
+  start: Cursor,
+  { fromOffset, endOffset, segmentEnd }: BlockBounds,
+): ParsedBlock {
   const { segment } = start;
   const records: LogRecord[] = [];
   const gaps: LogGap[] = [];
@@ -154,7 +166,7 @@ function parseBlock(block: Buffer, start: Cursor, fromOffset: number, endOffset:
     const cursor: Cursor = { segment, position: start.position + at, offset };
     const header = decodeBatchHeader(block, at);
     if (header === null) break;
-    checkHeader(header, cursor);
+    checkHeader(header, cursor, segmentEnd);
     // The padding of the last batch of a file may be missing.
     neededBytes = BATCH_HEADER_BYTES + header.bodyBytes;
     if (at + neededBytes > block.length) break;
@@ -192,11 +204,13 @@ function withinGap({ toOffset, reason }: LogGap, fromOffset: number, endOffset: 
   return { records: [], gaps: [{ fromOffset, toOffset: nextOffset, reason }], nextOffset };
 }
 
-function checkHeader(header: BatchHeader, cursor: Cursor): void {
+function checkHeader(header: BatchHeader, cursor: Cursor, segmentEnd: number): void {
   if (header.epoch !== cursor.segment.epoch) throw corrupt(cursor, "the batch belongs to another segment");
   if (header.firstOffset !== cursor.offset) {
     throw corrupt(cursor, `the batch begins with record ${header.firstOffset}`);
   }
+  if (header.firstOffset + header.count > segmentEnd)
+    throw corrupt(cursor, `the next segment begins with record ${segmentEnd}`);
 }
 
 function remember<T>(map: Map<number, T>, key: number, value: T, max: number): void {

@@ -47,6 +47,15 @@ export class SegmentCatalog {
 
   /** The segment that holds `offset`, or would: the last one that begins at or before it. */
   find(offset: number): CatalogSegment | null {
+    return this.#segments[this.#indexOf(offset)] ?? null;
+  }
+
+  /** Where the segment after the one that holds `offset` begins. */
+  endOf(offset: number): number {
+    return this.#segments[this.#indexOf(offset) + 1]?.baseOffset ?? Infinity;
+  }
+
+  #indexOf(offset: number): number {
     let low = 0;
     let high = this.#segments.length;
     while (low < high) {
@@ -54,7 +63,7 @@ export class SegmentCatalog {
       if ((this.#segments[middle]?.baseOffset ?? Infinity) <= offset) low = middle + 1;
       else high = middle;
     }
-    return this.#segments[low - 1] ?? null;
+    return low - 1;
   }
 
   /** The segment that begins exactly at `offset`. */
