@@ -37,6 +37,7 @@ export function cancel(channel: Channel, { consumerTag, nowait }: Method<"basic.
 export async function get(channel: Channel, method: Method<"basic.get">): Promise<void> {
   const queue = channel.queueName(method.queue);
   channel.require("read", "queue", queue);
+  await channel.host.confirms.everythingStored();
   const got = await channel.session.get(queue, method.noAck);
   if (got === null) return channel.reply({ name: "basic.get-empty" });
   const { tag: deliveryTag, redelivered, exchange, routingKey, messageCount } = got;

@@ -30,6 +30,8 @@ export class Channel implements SessionListener, Confirmable {
   readonly consumerTags: Set<string> = new Set();
   /** What an empty queue name means. */
   lastQueue = "";
+  /** Consumers that ended while an answer is awaited. */
+  #cancelled: string[] | null = null;
   #content: IncomingContent | null = null;
   #holds = 0;
   #isClosed = false;
@@ -130,7 +132,23 @@ export class Channel implements SessionListener, Confirmable {
 
   cancelled(consumerTag: string): void {
     this.consumerTags.delete(consumerTag);
-    if (this.host.knowsCancel) this.reply({ name: "basic.cancel", consumerTag, nowait: true });
+    if (this.#cancelled !== null) this.#cancelled.push(consumerTag);
+    else if (this.host.knowsCancel) this.reply({ name: "basic.cancel", consumerTag, nowait: true });
+  }
+
+  /**
+   * What a client asks for may end its own consumers. It hears of them behind the answer, which `work` sends: a client
+   * that closes the connection on a `basic.cancel` would never get it.
+   */
+  async answerBeforeCancels(work: () => Promise<void>): Promise<void> {
+    const cancelled: string[] = [];
+    this.#cancelled = cancelled;
+    try {
+      await work();
+    } finally {
+      this.#cancelled = null;
+      if (!this.#isClosed) for (const consumerTag of cancelled) this.cancelled(consumerTag);
+    }
   }
 
   confirm(tag: number, refused: readonly number[]): void {

@@ -7,7 +7,8 @@ const CHOSEN_NAME = "amq.gen-";
 
 export async function declareQueue(channel: Channel, method: Method<"queue.declare">): Promise<void> {
   const { queue, durable, exclusive, autoDelete, nowait } = method;
-  const { virtualHost, token } = channel.host;
+  const { virtualHost, token, confirms } = channel.host;
+  await confirms.everythingStored();
   if (method.passive) {
     const counts = virtualHost.checkQueue(queue, token);
     return declared(channel, counts, nowait);
@@ -49,7 +50,8 @@ export async function unbindQueue(channel: Channel, method: Method<"queue.unbind
 export async function purgeQueue(channel: Channel, method: Method<"queue.purge">): Promise<void> {
   const queue = channel.queueName(method.queue);
   channel.require("read", "queue", queue);
-  const { virtualHost, token } = channel.host;
+  const { virtualHost, token, confirms } = channel.host;
+  await confirms.everythingStored();
   const messageCount = await virtualHost.purgeQueue(queue, token);
   if (!method.nowait) channel.reply({ name: "queue.purge-ok", messageCount });
 }
@@ -58,9 +60,12 @@ export async function deleteQueue(channel: Channel, method: Method<"queue.delete
   const { ifUnused, ifEmpty, nowait } = method;
   const queue = channel.queueName(method.queue);
   channel.require("configure", "queue", queue);
-  const { virtualHost, token } = channel.host;
-  const messageCount = await virtualHost.deleteQueue(queue, { ifUnused, ifEmpty }, token);
-  if (!nowait) channel.reply({ name: "queue.delete-ok", messageCount });
+  const { virtualHost, token, confirms } = channel.host;
+  await confirms.everythingStored();
+  await channel.answerBeforeCancels(async () => {
+    const messageCount = await virtualHost.deleteQueue(queue, { ifUnused, ifEmpty }, token);
+    if (!nowait) channel.reply({ name: "queue.delete-ok", messageCount });
+  });
 }
 
 /** Without a queue name the last declared queue is meant, and without a routing key as well, its name is the key. */

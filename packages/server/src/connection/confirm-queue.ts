@@ -55,6 +55,14 @@ export class ConfirmQueue {
     return this.#batches.length === 0 && this.#bytes === 0;
   }
 
+  /**
+   * Settles when everything that any client has published so far is in its queues, so that who asks about a queue sees it.
+   * Whether it could be stored is told by other ways.
+   */
+  async everythingStored(): Promise<void> {
+    await this.#engine.flush().catch(() => {});
+  }
+
   /** A publication was given to the engine. */
   add(bytes: number): void {
     this.#bytes += bytes;
