@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs what the tests run and npm cannot bring: PgBouncer, HAProxy, RabbitMQ, and for Apache Kafka a Java runtime
-# and Maven, by which the first test that needs Kafka fetches it. Does nothing where it is there already. Where it may
-# not or cannot install (no root, no apt), it says what is missing and leaves it to the tests to fail or skip.
+# Installs what the tests run and npm cannot bring: PgBouncer, HAProxy, RabbitMQ; for Apache Kafka and for AMQP clients
+# of other languages Java with its compiler, Maven, Go and Python's pip, by which the first test that needs one of them
+# fetches it. Does nothing where it is there already. Where it may not or cannot install (no root, no apt), it says what
+# is missing and leaves it to the tests to fail or skip.
 set -euo pipefail
 PATH="$PATH:/usr/sbin:/usr/local/sbin"
 
@@ -16,8 +17,10 @@ missing=()
 command -v pgbouncer >/dev/null || missing+=(pgbouncer)
 command -v haproxy >/dev/null || missing+=(haproxy)
 [[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]] || missing+=(rabbitmq-server)
-has_java || missing+=(openjdk-17-jre-headless)
+has_java && command -v javac >/dev/null || missing+=(openjdk-17-jdk-headless)
 command -v mvn >/dev/null || missing+=(maven)
+command -v go >/dev/null || missing+=(golang-go)
+python3 -m pip --version >/dev/null 2>&1 || missing+=(python3 python3-pip)
 
 # Tests start their own servers. Those that Debian starts on installation and with the machine are not wanted, and could
 # hold the ports: `policy-rc.d` answers its packages, with systemd and without, that they may not start a service.
