@@ -4,10 +4,10 @@ import type { Log, LogGap, LogInspection } from "@waybill/log";
 import { inspectLog, LogCorruptError, openLog, repairLog } from "@waybill/log";
 import { SimulatedDisk } from "@waybill/log/testing";
 import { seededRandom } from "@waybill/services";
-import type { SegmentBytes } from "./damaged-log.ts";
 import { SMALL } from "./log-sizes.ts";
+import type { SegmentBytes } from "./stored-log.ts";
 
-export const DIRECTORY = "/data";
+const DIRECTORY = "/data";
 const OFFLINE = {
   findOwner: () => null,
   acquireLock: () => ({ release: () => {} }),
@@ -15,7 +15,7 @@ const OFFLINE = {
   now: () => 0,
 };
 
-export function diskWith(files: SegmentBytes): SimulatedDisk {
+function diskWith(files: SegmentBytes): SimulatedDisk {
   const disk = new SimulatedDisk(seededRandom(1));
   for (const [name, bytes] of files) disk.put(join(DIRECTORY, "log", name), bytes);
   return disk;

@@ -1,46 +1,9 @@
 import { expect, test } from "vitest";
+import { BATCH_HEADER_BYTES, SEGMENT_HEADER_BYTES } from "@waybill/log/internal";
 import { seededRandom } from "@waybill/services";
-import {
-  BATCH_HEADER_BYTES,
-  decodeBatchHeader,
-  frameBytes,
-  SEGMENT_HEADER_BYTES,
-} from "@waybill/log/internal";
 import { checkDamaged } from "./damage-check.ts";
-import type { SegmentBytes, StoredLog } from "./damaged-log.ts";
-import { storedLog, withFile } from "./damaged-log.ts";
-
-/** Where a batch stands, and what it holds. */
-interface Place {
-  readonly name: string;
-  readonly position: number;
-  readonly end: number;
-  readonly bodyEnd: number;
-  readonly fromOffset: number;
-  readonly toOffset: number;
-}
-
-function placesOf(files: SegmentBytes): Place[] {
-  return Array.from(files).flatMap(([name, bytes]) => {
-    const places: Place[] = [];
-    for (let position = SEGMENT_HEADER_BYTES; ;) {
-      const header = decodeBatchHeader(bytes, position);
-      if (header === null) return places;
-      const end = position + frameBytes(header.bodyBytes);
-      const bodyEnd = position + BATCH_HEADER_BYTES + header.bodyBytes;
-      const { firstOffset: fromOffset, count } = header;
-      places.push({ name, position, end, bodyEnd, fromOffset, toOffset: fromOffset + count });
-      position = end;
-    }
-  });
-}
-
-function flipped(files: SegmentBytes, name: string, bit: number): Map<string, Buffer> {
-  return withFile(files, name, (bytes) => {
-    bytes[bit >> 3]! ^= 1 << (bit & 7);
-    return bytes;
-  });
-}
+import type { Place, SegmentBytes, StoredLog } from "./stored-log.ts";
+import { flipped, placesOf, storedLog, withFile } from "./stored-log.ts";
 
 /** Few batches in each of three segments: every bit of them is flipped. */
 const stored = (): Promise<StoredLog> => storedLog({ records: 9, recordBytes: 1900 });

@@ -5,7 +5,8 @@ import type { LogGap } from "@waybill/log";
 import { inspectLog, openLog, repairLog } from "@waybill/log";
 import { BATCH_HEADER_BYTES, SEGMENT_HEADER_BYTES, segmentName } from "@waybill/log/internal";
 import { appendText, openSmall, QUICK, temporaryDirectory, texts } from "./log-fixture.ts";
-import { placeLog, snapshot, storedLog, withFile } from "./damaged-log.ts";
+import { placeLog, snapshot } from "./damaged-log.ts";
+import { storedLog, withFile } from "./stored-log.ts";
 
 /** Frames of one record (200 bytes), then of two, then of three; the first starts behind the segment header. */
 const SECOND_FRAME = SEGMENT_HEADER_BYTES + 256;
