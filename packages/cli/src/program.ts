@@ -9,6 +9,8 @@ import { workerCommand } from "./commands/worker.ts";
 /** The command `waybill` with all its commands. Throws instead of ending the process. */
 export function program(): Command {
   const waybill = new Command("waybill")
+    // What follows the name of a command is for that one.
+    .enablePositionalOptions()
     .description("Reliable delivery between services: tables, relay and answers about single messages.")
     .addCommand(migrateCommand())
     .addCommand(deadLettersCommand())

@@ -54,8 +54,17 @@ export class Listener {
 function secured(socket: Socket, { tls }: ListenOn, secureContext: SecureContext): TLSSocket {
   const { requestCert = false, rejectUnauthorized = true } = tls ?? {};
   const secure = new TLSSocket(socket, { isServer: true, secureContext, requestCert, rejectUnauthorized });
+  // OpenSSL refuses a client without a certificate; whether anybody vouches for the one it has is asked here, before
+  // anything that the client says is read.
+  if (requestCert && rejectUnauthorized) secure.once("secure", () => refuseStranger(secure));
   // Errors before the handshake is done are told by this event alone, and end the socket.
   socket.on("error", () => secure.destroy());
   socket.on("close", () => secure.destroy());
   return secure;
+}
+
+/** `authorized` is set for sockets of Node's own TLS server only; this is what it asks as well. */
+function refuseStranger(secure: TLSSocket): void {
+  const { _handle: handle } = secure as unknown as { readonly _handle?: { verifyError?(): Error | null } };
+  if (handle?.verifyError === undefined || handle.verifyError()) secure.destroy();
 }
