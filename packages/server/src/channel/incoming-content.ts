@@ -29,9 +29,8 @@ export class IncomingContent {
 
   /** The whole body. */
   get body(): Buffer {
-    const [first, ...others] = this.#parts;
-    if (first === undefined) return NOTHING;
-    return others.length === 0 ? first : Buffer.concat(this.#parts, this.#bytes);
+    if (this.#parts.length > 1) return Buffer.concat(this.#parts, this.#bytes);
+    return this.#parts[0] ?? NOTHING;
   }
 
   /** @throws ClosingError 505 */

@@ -34,6 +34,7 @@ export interface ServerBed {
 /** A server over an engine of its own, with the virtual hosts `/` and `other`. Both go with the test. */
 export async function startBed(options: BedOptions = {}): Promise<ServerBed> {
   const opened = await openQueueEngine({ dataDir: testFolder() });
+  onTestFinished(() => opened.close());
   await opened.createVirtualHost("/");
   await opened.createVirtualHost("other");
   const engine = options.wrap?.(opened) ?? opened;
@@ -45,10 +46,7 @@ export async function startBed(options: BedOptions = {}): Promise<ServerBed> {
     onEvent: (event) => void events.push(event),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
-  onTestFinished(async () => {
-    await server.close({ deadlineMs: 1_000 });
-    await opened.close();
-  });
+  onTestFinished(() => server.close({ deadlineMs: 1_000 }));
   const port = server.addresses[0]?.port ?? 0;
   const dial = () => RawClient.dial(port);
   return {
