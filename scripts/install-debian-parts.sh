@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the tests run and npm cannot bring: PgBouncer, HAProxy, RabbitMQ; for Apache Kafka and for AMQP clients
-# of other languages Java with its compiler, Maven, Go and Python's pip, by which the first test that needs one of them
-# fetches it. Does nothing where it is there already. Where it may not or cannot install (no root, no apt), it says what
+# Installs what the tests run and npm cannot bring: PgBouncer, HAProxy, RabbitMQ, strace; for Apache Kafka and for AMQP
+# clients of other languages Java with its compiler, Maven, Go and Python's pip, by which the first test that needs one of
+# them fetches it. Does nothing where it is there already. Where it may not or cannot install (no root, no apt), it says what
 # is missing and leaves it to the tests to fail or skip.
 set -euo pipefail
 PATH="$PATH:/usr/sbin:/usr/local/sbin"
@@ -16,6 +16,7 @@ has_java() {
 missing=()
 command -v pgbouncer >/dev/null || missing+=(pgbouncer)
 command -v haproxy >/dev/null || missing+=(haproxy)
+command -v strace >/dev/null || missing+=(strace)
 [[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]] || missing+=(rabbitmq-server)
 has_java && command -v javac >/dev/null || missing+=(openjdk-17-jdk-headless)
 command -v mvn >/dev/null || missing+=(maven)

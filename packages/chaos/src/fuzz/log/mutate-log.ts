@@ -98,8 +98,9 @@ function withField(chance: Seeded, bytes: Buffer, fields: readonly number[]): Bu
   const copy = Buffer.from(bytes);
   const field = fields[chance.below(fields.length)] ?? 0;
   const value = VALUES[chance.below(VALUES.length)] ?? 0;
+  if (field + 4 > copy.length) return copy;
   if (field === 3) copy.writeUInt8(value & 0xff, 3);
-  else if (field + 4 <= copy.length) copy.writeUInt32LE(value, field);
+  else copy.writeUInt32LE(value, field);
   return copy;
 }
 
