@@ -1,16 +1,21 @@
 import { expect, test, vi } from "vitest";
 import { decodeProperties, Timestamp } from "@waybill/amqp";
-import { crashCopy, numbered, openClient, temporaryDirectory, textOf, WAIT } from "./engine-fixture.ts";
+import type { Client } from "./engine-fixture.ts";
+import { numbered, openClient, openMortal, temporaryDirectory, textOf, WAIT } from "./engine-fixture.ts";
 
 const DLX = { "x-dead-letter-exchange": "dead" } as const;
 
-async function withDeadLetters(dataDir: string, args: object) {
+async function withDeadLetters(dataDir: string, args: object): Promise<Client> {
   const client = await openClient(dataDir);
+  await declareDeadLetters(client, args);
+  return client;
+}
+
+async function declareDeadLetters(client: Client, args: object): Promise<void> {
   await client.exchange("dead", "fanout");
   await client.declare("graves");
   await client.bind("graves", "dead");
   await client.declare("q", { ...DLX, ...args });
-  return client;
 }
 
 test("a rejected message goes to the dead-letter exchange, with what became of it", async () => {
@@ -182,7 +187,8 @@ test("a message that only expires round and round is dropped, one that a client 
 test("deliveries are counted over restarts, and beyond x-delivery-limit a message dies", async () => {
   const dataDir = await temporaryDirectory();
   const args = { "x-queue-type": "quorum", "x-delivery-limit": 2 };
-  const first = await withDeadLetters(dataDir, args);
+  const { client: first, kill } = await openMortal(dataDir);
+  await declareDeadLetters(first, args);
   await first.send("q", "1");
   const countIn = (properties: Buffer | undefined): unknown =>
     decodeProperties(properties ?? Buffer.alloc(2)).headers?.["x-delivery-count"];
@@ -192,8 +198,8 @@ test("deliveries are counted over restarts, and beyond x-delivery-limit a messag
   expect(countIn((await first.session.get("q", false))?.properties)).toBe(1);
   first.session.reject(2, false, true);
   await first.declare("fence");
-  const copy = await crashCopy(dataDir);
-  const second = await openClient(copy);
+  await kill();
+  const second = await openClient(dataDir);
   const again = await second.session.get("q", false);
   expect(again?.redelivered).toBe(true);
   expect(countIn(again?.properties)).toBe(2);
@@ -204,14 +210,21 @@ test("deliveries are counted over restarts, and beyond x-delivery-limit a messag
 
 test("after a crash a dead letter is in one of the two queues, never in both and never in none", async () => {
   const dataDir = await temporaryDirectory();
-  const client = await withDeadLetters(dataDir, {});
-  await client.send("q", ...numbered(0, 400));
-  await client.consume("q");
-  await vi.waitFor(() => expect(client.texts).toHaveLength(400), WAIT);
-  client.session.reject(200, true, false);
-  for (let crash = 0; crash < 5; crash += 1) {
-    const copy = await openClient(await crashCopy(dataDir));
-    const all = [...(await copy.drain("graves")), ...(await copy.drain("q"))];
-    expect(all.sort((one, other) => Number(one) - Number(other))).toEqual(numbered(0, 400));
+  const args = { segmentBytes: 16_384, fillAheadBytes: 4096, messageBytesMax: 4096, checkpointBytes: 8192 };
+  const setup = await openClient(dataDir, args);
+  await declareDeadLetters(setup, {});
+  await setup.send("q", ...numbered(0, 400));
+  await setup.engine.close();
+  for (let crash = 1; crash <= 5; crash += 1) {
+    const { client, kill } = await openMortal(dataDir, args);
+    const ready = client.count("q");
+    await client.consume("q");
+    await vi.waitFor(() => expect(client.texts).toHaveLength(ready), WAIT);
+    client.session.reject(Math.min(ready, 80), true, false);
+    await vi.waitFor(() => expect(client.count("graves")).toBeGreaterThan(60 * crash - 60), WAIT);
+    await kill();
   }
+  const client = await openClient(dataDir, args);
+  const all = [...(await client.drain("graves")), ...(await client.drain("q"))];
+  expect(all.sort((one, other) => Number(one) - Number(other))).toEqual(numbered(0, 400));
 });

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -16,18 +16,14 @@ import type {
   VirtualHost,
 } from "@waybill/broker/queues";
 import { openQueueEngine } from "@waybill/broker/queues";
+import { KillableFileSystem } from "./killable-file-system.ts";
+
+const SIZES = { fillAheadBytes: 65_536, segmentBytes: 1024 * 1024, messageBytesMax: 1024 * 1024 } as const;
 
 export async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "waybill-queues-"));
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
   return directory;
-}
-
-/** What a crash right now would leave behind. */
-export async function crashCopy(dataDir: string): Promise<string> {
-  const copy = join(await temporaryDirectory(), "copy");
-  await cp(dataDir, copy, { recursive: true, filter: (path) => !path.endsWith("/lock") });
-  return copy;
 }
 
 export async function openEngine(
@@ -36,9 +32,7 @@ export async function openEngine(
 ): Promise<QueueEngine> {
   const engine = await openQueueEngine({
     dataDir,
-    fillAheadBytes: 65_536,
-    segmentBytes: 1024 * 1024,
-    messageBytesMax: 1024 * 1024,
+    ...SIZES,
     ...options,
   });
   onTestFinished(() => engine.close());
@@ -151,6 +145,18 @@ export async function openClient(
 ): Promise<Client> {
   const engine = await openEngine(dataDir, options);
   return new Client(engine, await engine.createVirtualHost("/"));
+}
+
+/** A client whose process can be killed: then its directory can be opened again as that left it. */
+export async function openMortal(
+  dataDir: string,
+  options: Partial<QueueEngineOptions> = {},
+): Promise<{ readonly client: Client; readonly kill: () => Promise<void> }> {
+  const fileSystem = new KillableFileSystem();
+  onTestFinished(() => fileSystem.kill());
+  const acquireLock = (): { release: () => void } => ({ release: () => {} });
+  const engine = await openQueueEngine({ dataDir, ...SIZES, ...options, fileSystem, acquireLock });
+  return { client: new Client(engine, await engine.createVirtualHost("/")), kill: () => fileSystem.kill() };
 }
 
 export function numbered(from: number, end: number): string[] {

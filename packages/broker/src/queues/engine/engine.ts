@@ -108,7 +108,7 @@ export class Engine implements QueueEngine, HostServices {
     return {
       blockedBy: this.#blocking.reason,
       durableOffset: this.#log.durableOffset,
-      segmentCount: this.#log.segmentCount,
+      segmentCount: this.#log.segments.filter(({ isDropped }) => !isDropped).length,
       storedBytes: await this.#log.sizeBytes(),
       queues: Array.from(this.queues.values(), reportOf),
     };

@@ -46,7 +46,9 @@ async function newestSnapshot(log: Log): Promise<number | null> {
 
 async function loadSnapshot(replay: Replay, log: Log, snapshotOffset: number): Promise<number> {
   let replayFrom = snapshotOffset;
-  for await (const { data } of log.records(snapshotOffset)) {
+  for await (const { offset, data } of log.records(snapshotOffset)) {
+    // Whatever stands where the snapshot should begin is judged as any record.
+    if (offset === snapshotOffset) replay.apply(offset, data);
     if (!isSnapshot(data)) continue;
     const applied = replay.snapshot(data);
     if (applied === "end") return replayFrom;

@@ -54,6 +54,9 @@ export class Retention {
       await this.#log.dropRange(life.segment.baseOffset, life.segment.endOffset);
       kept -= 1;
     }
+    // Freed segments at the very beginning leave nothing behind.
+    const first = this.#log.segments.find(({ isDropped }) => !isDropped);
+    if (first !== undefined) await this.#log.dropBefore(first.baseOffset);
     this.#alarm(kept * this.#options.segmentBytes, oldest);
   }
 
