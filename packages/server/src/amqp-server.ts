@@ -71,6 +71,10 @@ export class AmqpServer implements RunningServer, ConnectionHost {
     return { ...this.counters.report(), connections, handshakes };
   }
 
+  reviewAccess(): void {
+    for (const connection of this.#connections) connection.review();
+  }
+
   async close({ deadlineMs = CLOSE_DEADLINE_MS }: { readonly deadlineMs?: number } = {}): Promise<void> {
     this.#isStopping = true;
     for (const listener of this.#listeners) listener.close();

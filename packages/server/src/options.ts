@@ -56,6 +56,8 @@ export interface ServerReport {
 export interface RunningServer {
   readonly addresses: readonly BoundAddress[];
   report(): ServerReport;
+  /** Closes the connections whose users may not be in their virtual hosts any more. Call it when users have changed. */
+  reviewAccess(): void;
   /**
    * Takes no more connections, confirms or returns what has arrived, and closes every connection with
    * 320 CONNECTION_FORCED. Connections that are not gone by `deadlineMs` are dropped. The engine stays open.

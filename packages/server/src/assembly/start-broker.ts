@@ -51,14 +51,17 @@ async function start(
   close: (deadlineMs: number) => Promise<void>,
 ): Promise<RunningBroker> {
   const { settings } = loaded;
+  const state: State = { unavailableBecause: "it is being started" };
   const users = await openUserDirectory({
     file: usersFileOf(loaded),
-    onReloaded: (reloaded) => onEvent(usersEvent(reloaded)),
+    onReloaded: (reloaded) => {
+      onEvent(usersEvent(reloaded));
+      state.server?.reviewAccess();
+    },
   });
   opened.push(() => users.close());
   checkExposure(loaded, users.names);
   const listen = await listenOn(loaded);
-  const state: State = { unavailableBecause: "it is being started" };
   const health = await explained(loaded, ["healthListen"], () =>
     startHealth(settings.healthListen, () => statusOf(state)),
   );

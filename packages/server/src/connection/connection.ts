@@ -97,6 +97,12 @@ export class Connection {
     this.#stopWhenIdle();
   }
 
+  /** Closes it with 320 when its user may not be in its virtual host any more. */
+  review(): void {
+    if (this.#agreement?.access.mayEnter(this.#agreement.virtualHost.name) === false)
+      this.#fail(connectionError(320, "the user may not use the virtual host any more"), null);
+  }
+
   /** Nothing can be stored any more: closes it with 541. */
   failed(): void {
     if (this.#phase === "running") this.#fail(connectionError(541, "the broker cannot store messages"), null);
