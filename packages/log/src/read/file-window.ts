@@ -73,10 +73,12 @@ export class FileWindow {
       if (!this.#salvage) throw error;
       this.#unreadable = error instanceof Error ? error.message : String(error);
     }
-    for (let at = 0; at < into.length; at += BLOCK_BYTES) {
-      const block = into.subarray(at, at + BLOCK_BYTES);
+    for (let at = 0; at < into.length;) {
+      const end = at + BLOCK_BYTES - ((position + at) % BLOCK_BYTES);
+      const block = into.subarray(at, end);
       const count = await this.#file.read(block, position + at).catch(() => 0);
       block.fill(UNREADABLE, count);
+      at = end;
     }
     return into.length;
   }

@@ -11,7 +11,7 @@ import { SEGMENT_HEADER_BYTES } from "../format/segment-header.ts";
 import type { FileWindow } from "./file-window.ts";
 
 /** A batch that is what was written. Frame and records are views that end with the next step. */
-export interface BatchPart {
+interface BatchPart {
   readonly kind: "batch";
   readonly position: number;
   readonly header: BatchHeader;

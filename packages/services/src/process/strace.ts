@@ -12,9 +12,10 @@ export interface InjectedFault {
 
 /** Why no system call can be made to fail here, for `requirePart("strace", …)`; undefined when one can. */
 export function whyNoStrace(): string | undefined {
-  if (findProgram("strace") === undefined)
+  const strace = findProgram("strace");
+  if (strace === undefined)
     return "strace cannot be found: on Debian, scripts/install-debian-parts.sh installs it";
-  const { status, stderr } = spawnSync("strace", ["-f", "-qq", "-o", "/dev/null", "true"], {
+  const { status, stderr } = spawnSync(strace, ["-f", "-qq", "-o", "/dev/null", "true"], {
     encoding: "utf8",
   });
   return status === 0 ? undefined : `strace cannot watch a process here: ${stderr.trim()}`;
@@ -24,5 +25,15 @@ export function whyNoStrace(): string | undefined {
 export function straceCommand({ calls, error, nth }: InjectedFault): readonly string[] {
   const names = calls.join(",");
   const inject = `inject=${names}:error=${error}:when=${nth}`;
-  return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", `trace=${names}`, "-e", inject];
+  return [
+    findProgram("strace") ?? "strace",
+    "-f",
+    "-qq",
+    "-o",
+    "/dev/null",
+    "-e",
+    `trace=${names}`,
+    "-e",
+    inject,
+  ];
 }

@@ -1,0 +1,77 @@
+import { expect, test } from "vitest";
+import type { LogGap } from "@waybill/log";
+import { inspectLog } from "@waybill/log";
+import { appendText, openSmall, temporaryDirectory, texts } from "./log-fixture.ts";
+
+const CONTENTS = Array.from({ length: 120 }, (_, index) => `record ${index}`.padEnd(500, "."));
+
+test("segments in the middle are freed, and readers are told", async () => {
+  const directory = await temporaryDirectory();
+  const log = await openSmall(directory);
+  for (const text of CONTENTS) await appendText(log, text);
+  const [first, second, third, fourth] = log.segments;
+  if (first === undefined || second === undefined || third === undefined || fourth === undefined)
+    throw new Error("there are too few segments");
+  expect(log.segments.at(-1)?.endOffset).toBe(log.nextOffset);
+  const before = await log.sizeBytes();
+  // The range ends within the fourth segment, which stays whole.
+  await log.dropRange(second.baseOffset, fourth.baseOffset + 1);
+  expect(log.segments.map(({ isDropped }) => isDropped).slice(0, 4)).toEqual([false, true, true, false]);
+  expect(await log.sizeBytes()).toBeLessThan(before - 15_000);
+  const kept = [...CONTENTS.slice(0, second.baseOffset), ...CONTENTS.slice(fourth.baseOffset)];
+  expect(await texts(log)).toEqual(kept);
+  expect(await log.read(second.baseOffset + 1)).toMatchObject({
+    records: [],
+    gaps: [{ fromOffset: second.baseOffset + 1, toOffset: second.endOffset, reason: "dropped" }],
+    nextOffset: second.endOffset,
+  });
+  await log.close();
+
+  const again = await openSmall(directory);
+  const gaps: LogGap[] = [];
+  const found: number[] = [];
+  for await (const { offset } of again.records(0, (gap) => gaps.push(gap))) found.push(offset);
+  expect(gaps).toEqual([
+    { fromOffset: second.baseOffset, toOffset: second.endOffset, reason: "dropped" },
+    { fromOffset: third.baseOffset, toOffset: third.endOffset, reason: "dropped" },
+  ]);
+  expect(found).toHaveLength(kept.length);
+  expect(await inspectLog(directory)).toMatchObject({
+    damage: [],
+    gaps: [{ fromOffset: second.baseOffset, toOffset: third.endOffset, reason: "dropped" }],
+  });
+  // A prefix takes the empty files with it.
+  await again.dropBefore(fourth.baseOffset);
+  expect(again.firstOffset).toBe(fourth.baseOffset);
+  await appendText(again, "goes on");
+  expect(await texts(again)).toEqual([...CONTENTS.slice(fourth.baseOffset), "goes on"]);
+});
+
+test("the segment in use is never freed, and a range from the front removes files", async () => {
+  const log = await openSmall(await temporaryDirectory());
+  for (const text of CONTENTS) await appendText(log, text);
+  const count = log.segmentCount;
+  await log.dropRange(0, Infinity);
+  expect(log.segmentCount).toBe(1);
+  expect(count).toBeGreaterThan(3);
+  await log.dropRange(log.firstOffset + 1, Infinity);
+  expect(await texts(log)).toEqual(CONTENTS.slice(log.firstOffset));
+});
+
+test("who is reading a segment when it is freed gets its records or the gap", async () => {
+  const log = await openSmall(await temporaryDirectory());
+  for (const text of CONTENTS) await appendText(log, text);
+  const [, second, , fourth] = log.segments;
+  if (second === undefined || fourth === undefined) throw new Error("there are too few segments");
+  const readings = Array.from({ length: 20 }, async (_, index) => {
+    const found = new Map<number, string>();
+    for await (const { offset, data } of log.records(index)) found.set(offset, data.toString());
+    return found;
+  });
+  await log.dropRange(second.baseOffset, fourth.baseOffset);
+  for (const found of await Promise.all(readings)) {
+    for (const [offset, text] of found) expect(text).toBe(CONTENTS[offset]);
+    for (let offset = fourth.baseOffset; offset < CONTENTS.length; offset += 1)
+      expect(found.has(offset)).toBe(true);
+  }
+});
