@@ -7,7 +7,8 @@ const NOTHING: Buffer = Buffer.alloc(0);
 export class IncomingContent {
   readonly method: Method<"basic.publish">;
   #header: ContentHeader | null = null;
-  #parts: Buffer[] = [];
+  /** What has arrived of the body: one part as it came, or from the second one on memory that grows with them. */
+  #arrived: Buffer = NOTHING;
   #bytes = 0;
 
   constructor(method: Method<"basic.publish">) {
@@ -29,8 +30,7 @@ export class IncomingContent {
 
   /** The whole body. */
   get body(): Buffer {
-    if (this.#parts.length > 1) return Buffer.concat(this.#parts, this.#bytes);
-    return this.#parts[0] ?? NOTHING;
+    return this.#arrived.length === this.#bytes ? this.#arrived : this.#arrived.subarray(0, this.#bytes);
   }
 
   /** @throws ClosingError 505 */
@@ -42,10 +42,24 @@ export class IncomingContent {
   /** @throws ClosingError 505 before the header, 501 beyond the size that it gave */
   append(part: Buffer): void {
     if (this.#header === null) throw this.unexpected();
-    this.#bytes += part.length;
-    if (this.#bytes > this.#header.bodySize)
+    const before = this.#bytes;
+    const bytes = before + part.length;
+    if (part.length === 0) return;
+    if (bytes > this.#header.bodySize)
       throw connectionError(501, `a body of more than the ${this.#header.bodySize} bytes of its header`);
-    if (part.length > 0) this.#parts.push(part);
+    this.#bytes = bytes;
+    if (before === 0) this.#arrived = part;
+    else this.#add(part, before, this.#header.bodySize);
+  }
+
+  /** A list of the parts would take far more memory than they do when a client sends a byte in each. */
+  #add(part: Buffer, at: number, bodySize: number): void {
+    if (this.#bytes > this.#arrived.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.min(bodySize, Math.max(2 * at, this.#bytes)));
+      this.#arrived.copy(larger, 0, 0, at);
+      this.#arrived = larger;
+    }
+    part.copy(this.#arrived, at);
   }
 
   /** Another frame came than the one that must come. */
