@@ -13,9 +13,8 @@ async function publishUntilFailure(client: Client, hasFailed: () => boolean): Pr
   for (let next = 0; next < COUNT; next += 5) {
     for (const text of numbered(next, next + 5)) {
       // Zeros that could not be written ahead are tried again, and until then messages are refused.
-      await vi.waitFor(() => {
-        if (!hasFailed()) expect(client.publish("q", text.padEnd(300))).toBe("routed");
-      }, WAIT);
+      const isTaken = (): boolean => hasFailed() || client.publish("q", text.padEnd(300)) === "routed";
+      await vi.waitUntil(isTaken, WAIT);
     }
     try {
       await client.engine.flush();
@@ -36,24 +35,25 @@ test.each(["write", "dataSync", "rename", "syncDirectory"] as const)(
       const fileSystem = new FaultyFileSystem(nodeFileSystem);
       const client = await openClient(dataDir, { ...SMALL, fileSystem });
       await client.declare("q");
-      const failed = vi.fn();
+      const failed = vi.fn<(error: Error) => void>();
       client.engine.onFailed = failed;
       fileSystem.arm({ operation, nth, error: new Error("EIO: i/o error"), tornBytes: 21 });
       const confirmed = await publishUntilFailure(client, () => failed.mock.calls.length > 0);
-      if (confirmed < COUNT) {
-        await vi.waitFor(() => expect(failed).toHaveBeenCalledTimes(1), WAIT);
-        expect(client.publish("q", "after the failure")).toBe("refused");
-        await expect(client.engine.flush()).rejects.toThrow("failed");
-        failures += 1;
-      }
+      const hasFailed = confirmed < COUNT;
+      await vi.waitFor(() => expect(failed).toHaveBeenCalledTimes(hasFailed ? 1 : 0), WAIT);
+      expect(client.publish("q", "afterwards")).toBe(hasFailed ? "refused" : "routed");
+      failures += hasFailed ? 1 : 0;
       await client.engine.close();
       const later = await openClient(dataDir, SMALL);
       const texts = (await later.drain("q")).map((text) => text.trim());
       expect(texts.length, `${operation} ${nth}`).toBeGreaterThanOrEqual(confirmed);
-      expect(texts).toEqual(numbered(0, texts.length));
+      expect(texts.filter((text) => text !== "afterwards")).toEqual(
+        numbered(0, Math.min(COUNT, texts.length)),
+      );
       await later.engine.close();
     }
-    if (operation !== "rename") expect(failures).toBeGreaterThan(0);
+    // A rename that fails may hit only a checkpoint, which the log does without.
+    expect(failures).toBeGreaterThanOrEqual(operation === "rename" ? 0 : 1);
   },
 );
 
