@@ -85,10 +85,14 @@ export class ConfirmQueue {
     this.#bytes = 0;
     this.#waitingBytes += bytes;
     this.#batches.push(batch);
-    this.#engine.flush().then(
-      () => this.#durable(batch),
-      (error: unknown) => this.#fail(error),
-    );
+    try {
+      this.#engine.flush().then(
+        () => this.#durable(batch),
+        (error: unknown) => this.#fail(error),
+      );
+    } catch (error) {
+      this.#fail(error);
+    }
     return bytes;
   }
 

@@ -143,9 +143,9 @@ export class Connection {
     this.#read();
   }
 
-  /** Handles what has arrived, until an answer must be awaited. */
+  /** Handles what has arrived, until an answer must be awaited or there is no room for answers. */
   #read(): void {
-    while (this.#work === null && this.#next()) {
+    while (this.#work === null && !this.#output.isOverfull && this.#next()) {
       // Every frame is handled in there.
     }
     this.#publishes.flush();
@@ -385,8 +385,10 @@ export class Connection {
   }
 
   #drained(): void {
-    this.#reads.release(ReadHold.output);
     this.#channels?.release();
+    this.#reads.release(ReadHold.output);
+    // What is left of the last chunk.
+    this.#read();
   }
 
   #holdPartial(bytes: number): void {

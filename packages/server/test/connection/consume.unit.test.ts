@@ -330,3 +330,46 @@ test("a client that takes nothing of its replies is not read, and dropped in the
   expect(bed.events.at(-1)).toMatchObject({ reason: "the client takes nothing of what is sent to it" });
   expect(bed.server.report().messagesReturned).toBeLessThan(200);
 });
+
+test("a client that asks for much at once gets it as fast as it reads, and no faster", async () => {
+  const bed = await startBed({ limits: { outputBytesMax: 65_536 } });
+  const channel = await channelOf(bed);
+  await channel.assertQueue("q");
+  const body = Buffer.alloc(100_000);
+  for (let index = 0; index < 200; index += 1) channel.sendToQueue("q", body);
+  await channel.waitForConfirms();
+  const client = await bed.open();
+  client.socket.pause();
+  for (let index = 0; index < 200; index += 1)
+    client.frames.method(1, { name: "basic.get", queue: "q", noAck: true });
+  client.frames.flush();
+  const delivered = (): number => bed.server.report().messagesDelivered;
+  await waitFor(async () => {
+    const before = delivered();
+    for (let look = 0; look < 300; look += 1) await channel.checkQueue("q");
+    return before > 0 && delivered() === before;
+  });
+  expect(delivered()).toBeLessThan(150);
+  client.socket.resume();
+  for (let index = 0; index < 200; index += 1) await client.expect("basic.get-ok");
+});
+
+test("an exclusive queue whose connection goes while it is being declared goes as well", async () => {
+  const bed = await startBed();
+  for (let index = 0; index < 20; index += 1) {
+    const client = await bed.open();
+    client.send(1, {
+      name: "queue.declare",
+      queue: `mine-${index}`,
+      passive: false,
+      durable: false,
+      exclusive: true,
+      autoDelete: false,
+      nowait: false,
+      arguments: {},
+    });
+    client.socket.end();
+  }
+  await waitFor(() => bed.server.report().connections === 0);
+  await waitFor(async () => (await bed.engine.report()).queues.length === 0);
+});

@@ -113,18 +113,19 @@ test("a message that a full queue refuses is nacked by itself, between the acks 
   expect(await client.expect("basic.ack")).toMatchObject({ deliveryTag: 5, multiple: false });
 });
 
-test("a body of many frames, and one of none, arrive whole", async () => {
-  const { connect } = await startBed();
+test("bodies of many frames, and of none, arrive whole, one after the other", async () => {
+  const { connect } = await startBed({ limits: { messageBytesMax: 1_100_000, partialBytesMax: 1 } });
   const channel = await (await connect()).createConfirmChannel();
   await channel.assertQueue("q");
   const large = Buffer.alloc(1_000_003, "0123456789abcdef");
-  channel.sendToQueue("q", large, { contentType: "text/plain" });
+  for (let index = 0; index < 3; index += 1) channel.sendToQueue("q", large, { contentType: "text/plain" });
   channel.sendToQueue("q", Buffer.alloc(0));
   await channel.waitForConfirms();
-  const first = await channel.get("q", { noAck: true });
-  if (first === false) throw new Error("the large message is not there");
-  expect(first.content.equals(large)).toBe(true);
-  expect(first.properties.contentType).toBe("text/plain");
+  for (let index = 0; index < 3; index += 1) {
+    const got = await channel.get("q", { noAck: true });
+    expect(got !== false && got.content.equals(large)).toBe(true);
+    expect(got).toMatchObject({ properties: { contentType: "text/plain" } });
+  }
   expect(await channel.get("q", { noAck: true })).toMatchObject({ content: Buffer.alloc(0) });
 });
 
