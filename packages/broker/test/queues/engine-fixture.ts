@@ -22,7 +22,7 @@ const SIZES = { fillAheadBytes: 65_536, segmentBytes: 1024 * 1024, messageBytesM
 
 export async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "waybill-queues-"));
-  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  onTestFinished(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
   return directory;
 }
 

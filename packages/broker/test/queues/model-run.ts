@@ -76,6 +76,7 @@ class Model {
 export class Run {
   readonly model = new Model();
   #dataDir = "";
+  #isOver = false;
   #fileSystem = new KillableFileSystem();
   #client: Client | null = null;
 
@@ -85,6 +86,7 @@ export class Run {
   }
 
   async open(): Promise<void> {
+    ok(!this.#isOver, "the test is over");
     this.#fileSystem = new KillableFileSystem();
     const engine = await openQueueEngine({ dataDir: this.#dataDir, fileSystem: this.#fileSystem, ...SMALL });
     this.#client = new Client(engine, await engine.createVirtualHost("/"));
@@ -159,14 +161,16 @@ export class Run {
       case "crash":
         await this.#settledOnDisk();
         model.restart();
-        await this.kill();
+        await this.#fileSystem.kill();
         return this.open();
       default:
         next satisfies never;
     }
   }
 
-  kill(): Promise<void> {
+  /** Nothing is opened any more, even if a step is still running. */
+  end(): Promise<void> {
+    this.#isOver = true;
     return this.#fileSystem.kill();
   }
 

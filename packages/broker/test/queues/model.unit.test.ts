@@ -4,8 +4,8 @@ import type { Action } from "./model-run.ts";
 import { QUEUES, Run } from "./model-run.ts";
 
 /** More for a longer search. */
-const RUNS = Number(process.env["WAYBILL_MODEL_RUNS"] ?? 25);
-const TIME_LIMIT_MS = RUNS > 25 ? 3_600_000 : 7000;
+const RUNS = Number(process.env["WAYBILL_MODEL_RUNS"] ?? 10);
+const TIME_LIMIT_MS = RUNS > 10 ? 3_600_000 : 7000;
 
 const queueName = fc.constantFrom(...QUEUES);
 
@@ -46,7 +46,7 @@ test(
     await fc.assert(
       fc.asyncProperty(fc.array(action, { minLength: 50, maxLength: 200, size: "max" }), async (actions) => {
         const run = new Run();
-        onTestFinished(() => run.kill());
+        onTestFinished(() => run.end());
         await run.begin();
         for (const next of actions) {
           await run.step(next);

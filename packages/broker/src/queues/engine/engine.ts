@@ -22,6 +22,9 @@ import { Commits } from "./commits.ts";
 import { DeliveryHorizons } from "./delivery-horizon.ts";
 import { MessageStore } from "./message-store.ts";
 
+/** A settled message counts for the next checkpoint, too: with it, space on disk may have become free. */
+const SETTLED_BYTES = 128;
+
 /** All virtual hosts over one open log. */
 export class Engine implements QueueEngine, HostServices {
   onFailed: (error: Error) => void = () => {};
@@ -201,6 +204,7 @@ export class Engine implements QueueEngine, HostServices {
 
   settled(queue: Queue, offset: number): void {
     this.#acks.note(queue.id, offset);
+    this.commits.onAppended(SETTLED_BYTES);
   }
 
   dropped(offset: number): void {

@@ -1,4 +1,6 @@
+import type { Content } from "../records/content-record.ts";
 import type { Held } from "./held.ts";
+import type { FindStored } from "./queue-surroundings.ts";
 
 const COMPACT_AT = 1024;
 
@@ -53,9 +55,23 @@ export class Front {
     this.#head = 0;
   }
 
-  drop(dropped: ReadonlySet<Held>): void {
-    this.#items = this.#items.slice(this.#head).filter((held) => !dropped.has(held));
-    this.#head = 0;
+  /** Gives messages their contents, in order, until one is not found; answers whether all have theirs now. */
+  fill(find: FindStored, load: (held: Held, content: Content) => void): boolean {
+    const lost = new Set<Held>();
+    let isWhole = true;
+    for (const held of this) {
+      if (held.content !== null) continue;
+      const found = find(held.offset);
+      isWhole = found !== null;
+      if (found === null) break;
+      if (found === "lost") lost.add(held);
+      else load(held, found);
+    }
+    if (lost.size > 0) {
+      this.#items = this.#items.slice(this.#head).filter((held) => !lost.has(held));
+      this.#head = 0;
+    }
+    return isWhole;
   }
 
   clear(): void {

@@ -1,4 +1,5 @@
 import type { Content } from "../records/content-record.ts";
+import type { AlarmClock } from "./alarm.ts";
 import type { Held } from "./held.ts";
 import type { OffsetRun } from "./offset-queue.ts";
 
@@ -33,11 +34,8 @@ export type DeathReason = "rejected" | "expired" | "maxlen" | "delivery_limit";
 export type FindStored = (offset: number) => Content | "lost" | null;
 
 /** What a queue needs from the engine around it. */
-export interface QueueSurroundings {
+export interface QueueSurroundings extends AlarmClock {
   readonly memory: MemoryBudget;
-  now(): number;
-  /** Calls `action` once after `ms`, unless the answer is called first. */
-  after(ms: number, action: () => void): () => void;
   /** Calls `queue.pump` soon. */
   schedule(queue: QueueHandle): void;
   /** Whether a delivery of `offset` is on record already; if not, the queue is scheduled once it is. */

@@ -1,6 +1,7 @@
 import type { ConnectionToken, QueueSpec } from "../contract.ts";
 import type { Content } from "../records/content-record.ts";
 import type { Binding, Destination } from "../routing/binding.ts";
+import { Alarm } from "./alarm.ts";
 import type { Consumer } from "./consumer.ts";
 import { ConsumerRing } from "./consumer-ring.ts";
 import { Front } from "./front.ts";
@@ -53,20 +54,13 @@ export class Queue implements QueueHandle, Destination {
   #readyBytes = 0;
   /** Some message may expire, so the first one is kept in memory to know when. */
   #mayExpire: boolean;
-  #cancelExpiry: (() => void) | null = null;
-  #expiryAt = Infinity;
-  #cancelIdle: (() => void) | null = null;
+  readonly #expiry: Alarm;
+  readonly #idle: Alarm;
   #loading: Promise<void> | null = null;
   #isScheduled = false;
 
   constructor(
-    fields: {
-      id: number;
-      spec: QueueSpec;
-      policy: QueuePolicy;
-      virtualHost: string;
-      owner: ConnectionToken | null;
-    },
+    fields: Pick<Queue, "id" | "spec" | "policy" | "virtualHost" | "owner">,
     around: QueueSurroundings,
   ) {
     this.id = fields.id;
@@ -78,6 +72,8 @@ export class Queue implements QueueHandle, Destination {
     this.consumers = new ConsumerRing(fields.policy.singleActiveConsumer);
     this.#index = new StoredIndex(fields.policy.maxLengthBytes !== null);
     this.#mayExpire = fields.policy.messageTtlMs !== null;
+    this.#expiry = new Alarm(around, () => this.schedule());
+    this.#idle = new Alarm(around, () => around.expired(this));
     this.horizon = this.isStored ? 0 : Infinity;
     this.used();
   }
@@ -248,10 +244,8 @@ export class Queue implements QueueHandle, Destination {
   used(): void {
     const { expiresMs } = this.policy;
     if (expiresMs === null) return;
-    this.#cancelIdle?.();
-    this.#cancelIdle = null;
-    if (this.isDeleted || this.consumers.size > 0) return;
-    this.#cancelIdle = this.#around.after(expiresMs, () => this.#around.expired(this));
+    this.#idle.clear();
+    if (!this.isDeleted && this.consumers.size === 0) this.#idle.set(this.#around.now() + expiresMs);
   }
 
   /** Ends it: everybody is told, nothing is delivered any more. */
@@ -265,8 +259,8 @@ export class Queue implements QueueHandle, Destination {
   }
 
   stopTimers(): void {
-    this.#cancelIdle?.();
-    this.#cancelExpiry?.();
+    this.#idle.clear();
+    this.#expiry.clear();
   }
 
   /** Drops everything that is ready; answers how many there were. */
@@ -302,15 +296,7 @@ export class Queue implements QueueHandle, Destination {
   #isExpired(head: Held): boolean {
     if (head.expiresAt === EXPIRES_AT_ONCE) return !this.consumers.hasRoom;
     if (head.expiresAt <= this.#around.now()) return true;
-    if (this.#expiryAt !== head.expiresAt) {
-      this.#cancelExpiry?.();
-      this.#expiryAt = head.expiresAt;
-      this.#cancelExpiry = this.#around.after(head.expiresAt - this.#around.now(), () => {
-        this.#expiryAt = Infinity;
-        this.#cancelExpiry = null;
-        this.schedule();
-      });
-    }
+    this.#expiry.set(head.expiresAt);
     return false;
   }
 
@@ -395,18 +381,7 @@ export class Queue implements QueueHandle, Destination {
 
   #fill(find: FindStored): void {
     if (this.isDeleted) return;
-    const lost = new Set<Held>();
-    let isWhole = true;
-    for (const held of this.#front) {
-      if (held.content !== null) continue;
-      const found = find(held.offset);
-      isWhole = found !== null;
-      if (found === null) break;
-      if (found === "lost") lost.add(held);
-      else this.#load(held, found);
-    }
-    if (lost.size > 0) this.#front.drop(lost);
-    if (!isWhole) return;
+    if (!this.#front.fill(find, (held, content) => this.#load(held, content))) return;
     for (let offset = this.#index.peek(); offset !== -1; offset = this.#index.peek()) {
       if (this.#front.size > 0 && !this.#hasFrontRoom) return;
       const found = find(offset);

@@ -18,7 +18,8 @@ export interface LostRange {
  */
 export async function recover(engine: Engine, log: Log, snapshotOffset: number | null): Promise<LostRange[]> {
   const replay = new Replay(engine);
-  const snapshotAt = snapshotOffset ?? (await newestSnapshot(log));
+  const isUsable = snapshotOffset !== null && (await isWhole(log, snapshotOffset));
+  const snapshotAt = isUsable ? snapshotOffset : await newestSnapshot(log);
   const replayFrom = snapshotAt === null ? log.firstOffset : await loadSnapshot(replay, log, snapshotAt);
   const lost: LostRange[] = [];
   const records = log.records(Math.max(replayFrom, log.firstOffset), ({ fromOffset, toOffset, reason }) => {
@@ -31,15 +32,31 @@ export async function recover(engine: Engine, log: Log, snapshotOffset: number |
   return lost;
 }
 
+/** A repair gave up nothing of the snapshot that begins at `snapshotOffset`. */
+async function isWhole(log: Log, snapshotOffset: number): Promise<boolean> {
+  let isLost = false;
+  const records = log.records(Math.max(snapshotOffset, log.firstOffset), ({ reason }) => {
+    isLost ||= reason === "lost";
+  });
+  for await (const { data } of records) {
+    if (isLost || (isSnapshot(data) && decodePart(data).part === PART.end)) return !isLost;
+  }
+  // Without an end it is judged when it is loaded.
+  return !isLost;
+}
+
 /** Without a usable checkpoint: where the last whole snapshot begins, or `null`. Reads the whole log. */
 async function newestSnapshot(log: Log): Promise<number | null> {
   let begin: number | null = null;
   let newest: number | null = null;
-  for await (const { offset, data } of log.records(log.firstOffset, () => {})) {
+  const records = log.records(log.firstOffset, ({ reason }) => {
+    if (reason === "lost") begin = null;
+  });
+  for await (const { offset, data } of records) {
     if (!isSnapshot(data)) continue;
     const { part } = decodePart(data);
     if (part === PART.meta) begin = offset;
-    if (part === PART.end) newest = begin;
+    if (part === PART.end) newest = begin ?? newest;
   }
   return newest;
 }
