@@ -16,6 +16,16 @@ export type NativeBrokerEvent =
       readonly file: string;
       readonly bytes: number;
     }
+  /**
+   * A repair gave up these records of the log: messages that are not delivered any more, or acknowledgements, whose
+   * messages come again.
+   */
+  | {
+      readonly type: "broker.records-lost";
+      readonly level: "error";
+      readonly fromOffset: number;
+      readonly toOffset: number;
+    }
   /** The checkpoint could not be used, the whole log was read instead. */
   | { readonly type: "broker.checkpoint-ignored"; readonly level: "warn"; readonly reason: string }
   | { readonly type: "broker.checkpoint-failed"; readonly level: "warn"; readonly error: Error }

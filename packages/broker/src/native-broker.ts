@@ -169,7 +169,9 @@ class NativeBroker implements Broker {
         const { file, bytes } = log.tornTail;
         notify(onEvent, { type: "broker.torn-tail", level: "warn", file, bytes });
       }
-      const state = await recoverState(log, usable?.snapshotOffset ?? null);
+      const { state, lost } = await recoverState(log, usable?.snapshotOffset ?? null);
+      for (const { fromOffset, toOffset } of lost)
+        notify(onEvent, { type: "broker.records-lost", level: "error", fromOffset, toOffset });
       const engine: Engine = new Engine(log, state, this.#options, (error) => this.#fail(engine, error));
       return engine;
     } catch (error) {

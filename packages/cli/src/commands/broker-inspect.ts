@@ -18,7 +18,7 @@ export function brokerInspectCommand(): Command {
 }
 
 async function inspect(options: GivenSettings & { readonly json: boolean }): Promise<void> {
-  const found = await withDataDir(options, (dataDir) => inspectLog(dataDir));
+  const found = await withDataDir(options, (dataDir, provenOffset) => inspectLog(dataDir, { provenOffset }));
   if (options.json) console.log(JSON.stringify(found));
   else for (const line of lines(found)) console.log(line);
   if (found.damage.length > 0) process.exitCode = DAMAGED;

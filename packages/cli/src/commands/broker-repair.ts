@@ -20,7 +20,9 @@ export function brokerRepairCommand(): Command {
 }
 
 async function repair(options: RepairCommandOptions): Promise<void> {
-  const done = await withDataDir(options, (dataDir) => repairLog(dataDir, { apply: options.yes }));
+  const done = await withDataDir(options, (dataDir, provenOffset) =>
+    repairLog(dataDir, { apply: options.yes, provenOffset }),
+  );
   if (options.json) console.log(JSON.stringify(done));
   else for (const line of lines(done)) console.log(line);
 }
