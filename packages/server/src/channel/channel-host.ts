@@ -4,6 +4,7 @@ import type { Output } from "../connection/output.ts";
 import type { Counters } from "../counters.ts";
 import type { ResolvedServerLimits } from "../limits.ts";
 import type { Access } from "../users/access.ts";
+import type { PartialBudget } from "./partial-budget.ts";
 
 /** What a connection lends to its channels. */
 export interface ChannelHost {
@@ -12,14 +13,13 @@ export interface ChannelHost {
   readonly token: ConnectionToken;
   readonly output: Output;
   readonly confirms: ConfirmQueue;
+  readonly partial: PartialBudget;
   readonly limits: ResolvedServerLimits;
   readonly counters: Counters;
   /** The client understands a `basic.cancel` from the server. */
   readonly knowsCancel: boolean;
   /** A message was published. */
   published(): void;
-  /** Counts what has arrived of unfinished messages. @throws ClosingError 506 when it is too much */
-  holdPartial(bytes: number): void;
   /** The connection cannot go on. Returns at once; it is closed later in this turn. */
   fail(error: unknown): void;
 }

@@ -92,9 +92,9 @@ export class Channel implements SessionListener, Confirmable {
   body(part: Buffer): void {
     const content = this.#arriving();
     content.append(part);
-    if (!content.isWhole) return this.host.holdPartial(part.length);
+    if (!content.isWhole) return this.host.partial.add(part.length);
     // The last part was not counted.
-    if (part.length < content.bytes) this.host.holdPartial(part.length - content.bytes);
+    if (part.length < content.bytes) this.host.partial.add(part.length - content.bytes);
     this.#arrived(content);
   }
 
@@ -195,7 +195,7 @@ export class Channel implements SessionListener, Confirmable {
   }
 
   #forgetContent(): void {
-    if (this.#content !== null) this.host.holdPartial(-this.#content.bytes);
+    if (this.#content !== null) this.host.partial.add(-this.#content.bytes);
     this.#content = null;
   }
 

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { decodeMethod, FrameDecoder, FrameType, PROTOCOL_HEADER, type Method } from "@waybill/amqp";
 import type { Refusal } from "@waybill/broker/queues";
+import { PartialBudget } from "../channel/partial-budget.ts";
 import { notify } from "../events.ts";
 import { closeArguments, connectionError, isRefusal } from "../replies/closing-error.ts";
 import { Channels, type Work } from "./channels.ts";
@@ -8,6 +9,7 @@ import type { ConnectionHost } from "./connection-host.ts";
 import { Handshake, LoginRefused, type Agreement, type Tuned } from "./handshake.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Output } from "./output.ts";
+import { Presence } from "./presence.ts";
 import { PublishGate } from "./publish-gate.ts";
 import { ReadGate, ReadHold } from "./read-gate.ts";
 import { hasCapability } from "./server-properties.ts";
@@ -33,7 +35,7 @@ export class Connection {
   readonly #socket: Socket;
   readonly #host: ConnectionHost;
   readonly #address: string;
-  readonly #peer: string;
+  readonly #presence: Presence;
   readonly #onClosed: () => void;
   readonly #decoder = new FrameDecoder(HANDSHAKE_FRAME_BYTES);
   readonly #output: Output;
@@ -49,7 +51,6 @@ export class Connection {
   /** The last method of channel 0. */
   #current: Method["name"] | null = null;
   #timer: NodeJS.Timeout | undefined;
-  #partialBytes = 0;
   #isHeard = false;
   #isStopping = false;
   #isReleased = false;
@@ -62,7 +63,7 @@ export class Connection {
     this.#socket = socket;
     this.#host = host;
     this.#address = address;
-    this.#peer = `${address}:${socket.remotePort ?? 0}`;
+    this.#presence = new Presence(host, address, socket.remotePort ?? 0);
     this.#onClosed = onClosed;
     this.#reads = new ReadGate(socket);
     this.#output = new Output(socket, {
@@ -241,10 +242,8 @@ export class Connection {
 
   #opened(agreement: Agreement): void {
     const { access, virtualHost, clientProperties, tuned } = agreement;
-    const { admission, counters, limits } = this.#host;
+    const { counters, limits } = this.#host;
     clearTimeout(this.#timer);
-    admission.handshakeEnded(this.#address);
-    counters.connectionsOpened += 1;
     this.#agreement = agreement;
     this.#phase = "running";
     this.#publishes.opened(hasCapability(clientProperties, "connection.blocked"));
@@ -258,21 +257,13 @@ export class Connection {
       counters,
       knowsCancel: hasCapability(clientProperties, "consumer_cancel_notify"),
       published: () => this.#publishes.published(),
-      holdPartial: (bytes: number) => this.#holdPartial(bytes),
+      partial: new PartialBudget(Math.max(limits.partialBytesMax, limits.messageBytesMax)),
       // Asked for amid a delivery: the engine is left first.
       fail: (error: unknown) => queueMicrotask(() => this.#fail(error, null)),
     };
     this.#channels = new Channels(host, tuned.channelMax);
     this.#reply({ name: "connection.open-ok" });
-    const { connection_name: name } = clientProperties;
-    notify(this.#host.onEvent, {
-      type: "connection.opened",
-      level: "info",
-      peer: this.#peer,
-      user: access.user,
-      virtualHost: virtualHost.name,
-      name: typeof name === "string" ? name : "",
-    });
+    this.#presence.opened(agreement);
   }
 
   /** Closes the channel, or else the connection, for what went wrong. */
@@ -348,7 +339,7 @@ export class Connection {
     if (this.#agreement === null) return;
     this.#publishes.flush();
     this.#host.engine.connectionClosed(this);
-    this.#host.admission.left(this.#agreement.access.user);
+    this.#presence.leave();
   }
 
   #closed(): void {
@@ -358,17 +349,8 @@ export class Connection {
     this.#publishes.close();
     this.#release();
     const reason = this.#reason ?? "client unexpectedly closed TCP connection";
-    const { onEvent, admission, counters } = this.#host;
-    if (this.#agreement === null) {
-      admission.handshakeEnded(this.#address);
-      counters.connectionsRefused += 1;
-      const user = this.#refusedUser ?? this.#handshake?.user ?? null;
-      notify(onEvent, { type: "connection.refused", level: "warn", peer: this.#peer, user, reason });
-    } else {
-      const { user } = this.#agreement.access;
-      const level = reason === "" || this.#isStopping ? "info" : "warn";
-      notify(onEvent, { type: "connection.closed", level, peer: this.#peer, user, reason });
-    }
+    const user = this.#refusedUser ?? this.#handshake?.user ?? null;
+    this.#presence.ended(reason, user, reason === "" || this.#isStopping);
     this.#onClosed();
   }
 
@@ -389,12 +371,5 @@ export class Connection {
     this.#reads.release(ReadHold.output);
     // What is left of the last chunk.
     this.#read();
-  }
-
-  #holdPartial(bytes: number): void {
-    const { partialBytesMax, messageBytesMax } = this.#host.limits;
-    this.#partialBytes += bytes;
-    if (this.#partialBytes > Math.max(partialBytesMax, messageBytesMax))
-      throw connectionError(506, "too much of unfinished messages on this connection");
   }
 }
