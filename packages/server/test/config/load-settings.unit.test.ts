@@ -89,7 +89,7 @@ test.each([
   [{ heartbeat: "60" }, /give a time with its unit, such as .*; it is "60"/],
   [{ heartbeat: 60 }, /give a time with its unit/],
   [{ messageBytesMax: "1 potato" }, /give a size such as 64MiB/],
-  [{ messageBytesMax: "999GiB" }, /from 1 to 134217728 bytes/],
+  [{ messageBytesMax: "999GiB" }, /from 1 to 125829120 bytes/],
   [{ channelsMax: 1.5 }, /give a whole number from 1 to 65535; it is 1\.5/],
   [{ logFormat: "xml" }, /give one of text, json/],
   [{ virtualHosts: "" }, /give 1 to 256 names/],
