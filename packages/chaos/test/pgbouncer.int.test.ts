@@ -109,6 +109,26 @@ describe.runIf(requirePart("pgbouncer", whyNoPgBouncer()))("behind PgBouncer in 
     });
   });
 
+  test("a handler past its deadline has its statement cancelled, and its transaction goes on", async () => {
+    const bouncer = await startBouncer(database.url);
+    const storage = postgresStorage({ pool: poolTo(bouncer.url, 1) });
+    const outcome = await storage.transaction(async (tx) => {
+      let statement: Promise<unknown> | undefined;
+      const late = storage.savepoint(
+        tx,
+        async (inner) => {
+          statement = inner.query("select pg_sleep(30)").catch((error: { code?: string }) => error.code);
+          await new Promise(() => undefined);
+        },
+        { signal: AbortSignal.timeout(50) },
+      );
+      await expect(late).rejects.toMatchObject({ name: "TimeoutError" });
+      expect((await tx.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
+      return statement;
+    });
+    expect(outcome).toBe("57014");
+  });
+
   test("migrations through it leave no lock behind on its sessions, also when several run at once", async () => {
     const bouncer = await startBouncer(database.url);
     const schema = "through_pooler";

@@ -103,8 +103,8 @@ function storageOn<Tx>(own: Database<Tx>, schema: string): Storage<Tx> {
     claimed: (request, work, { signal } = {}) =>
       own.opened(inbox.firstOf(request), (tx, rows) => work(tx, inbox.claimOf(request, rows)), signal),
     // In a foreign transaction the savepoint is one of the same kind.
-    savepoint: (tx, work) =>
-      database.savepoint(tx, work as (inner: Tx | SqlTransaction) => ReturnType<typeof work>),
+    savepoint: (tx, work, { signal } = {}) =>
+      database.savepoint(tx, work as (inner: Tx | SqlTransaction) => ReturnType<typeof work>, signal),
     [Symbol.asyncDispose]: () => outbox.dispose(),
   };
 }

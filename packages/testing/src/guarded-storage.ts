@@ -43,7 +43,7 @@ export function guardedStorage<Tx>(storage: Storage<Tx>, parts: GuardedStoragePa
     // One await after the other, so that a process can die between them.
     claimed: (request, work, options) =>
       transaction(async (tx) => work(tx, await inbox.claim(tx, request)), options),
-    savepoint: (tx, work) => guardedSavepoint(storage, life, tx, work),
+    savepoint: (tx, work, options) => guardedSavepoint({ storage, life, options }, tx, work),
     // The storage outlives its processes; the bed disposes of it.
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };

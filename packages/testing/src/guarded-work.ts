@@ -44,17 +44,22 @@ export async function guardedWork<Tx, T>(
 
 /** Handlers run in a savepoint. A dead one stays open until its transaction is rolled back: no stray statement. */
 export async function guardedSavepoint<Tx, T>(
-  storage: Storage<Tx>,
-  life: Life,
+  parts: {
+    readonly storage: Storage<Tx>;
+    readonly life: Life;
+    readonly options: Parameters<Storage<Tx>["savepoint"]>[2];
+  },
   tx: Tx,
   work: (tx: Tx) => Promise<T>,
 ): Promise<T> {
+  const { storage, life, options } = parts;
   if (life.dead || life.reach("storage.savepoint", "before", "before-handler")) return never();
   try {
-    const result = await storage.savepoint(originalOf(tx), async (inner) => {
+    const perform = async (inner: Tx): Promise<T> => {
       const done = await work(guardedTransaction(inner, life));
       return life.reach("storage.savepoint", "end", "after-handler") ? never<T>() : done;
-    });
+    };
+    const result = await storage.savepoint(originalOf(tx), perform, options);
     return life.dead || life.reach("storage.savepoint", "after") ? await never() : result;
   } catch (error) {
     if (life.dead) return never();

@@ -27,7 +27,7 @@ export function testersStorage<Tx>(storage: Storage<Tx>, journal: Pick<Journal, 
     check: (source) => storage.check(source),
     transaction: (work, options) => storage.transaction(work, options),
     claimed: (request, work, options) => storage.claimed(request, work, options),
-    savepoint: (tx, work) => storage.savepoint(tx, work),
+    savepoint: (tx, work, options) => storage.savepoint(tx, work, options),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }

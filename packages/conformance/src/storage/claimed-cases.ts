@@ -83,4 +83,56 @@ export function claimedCases<Tx>({ open }: StorageSuite<Tx>): void {
     await expect(hanging).rejects.toThrow("too slow");
     expect(await claim(storage, request)).toBe("claimed");
   });
+
+  test("when the signal of a savepoint aborts, it is undone, and its transaction goes on with the lock of the key", async () => {
+    const { storage } = await open();
+    // Each time on another connection, and with what a transaction remembers of the one before.
+    for (let round = 0; round < 3; round += 1) {
+      const first = newEnvelope({ key: `late ${round}` });
+      let zombie: Promise<unknown> | undefined;
+      let second: Promise<string> | undefined;
+      await storage.claimed(claimOf(first, { ordered: true }), async (tx) => {
+        const controller = new AbortController();
+        const late = storage.savepoint(
+          tx,
+          async (inner) => {
+            await storage.parked.park(inner, newParked({ group: "undone" }));
+            controller.abort(new Error("too slow"));
+            await new Promise<void>((resolve) => setImmediate(resolve));
+            zombie = storage.parked.park(inner, newParked({ group: "zombie" }));
+            zombie.catch(() => undefined);
+            await new Promise(() => undefined);
+          },
+          { signal: controller.signal },
+        );
+        await expect(late).rejects.toThrow("too slow");
+        second = claim(storage, claimOf(newEnvelope({ key: `late ${round}` }), { ordered: true }));
+        expect(await staysPending(second)).toBe(true);
+        await storage.inbox.unclaim(tx, GROUP, first.id);
+        await storage.parked.park(tx, newParked({ group: GROUP, envelope: first }));
+      });
+      await expect(zombie).rejects.toMatchObject({ code: "NOT_IN_TRANSACTION" });
+      expect(await second).toBe("behind");
+      expect(await parkedIds(storage)).toEqual([round + 1]);
+    }
+  });
+
+  test("after the signal of a savepoint aborted, the next savepoint of the transaction works as the first did", async () => {
+    const { storage } = await open();
+    const request = claimOf(newEnvelope());
+    await storage.claimed(request, async (tx) => {
+      for (let round = 0; round < 2; round += 1) {
+        const late = storage.savepoint(tx, () => new Promise(() => undefined), {
+          signal: AbortSignal.timeout(5),
+        });
+        await expect(late).rejects.toMatchObject({ name: "TimeoutError" });
+      }
+      const { signal } = new AbortController();
+      await storage.savepoint(tx, (inner) => storage.parked.park(inner, newParked({ group: GROUP })), {
+        signal,
+      });
+    });
+    expect(await parkedIds(storage)).toEqual([1]);
+    expect(await claim(storage, request)).toBe("duplicate");
+  });
 }

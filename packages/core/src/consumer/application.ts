@@ -6,7 +6,6 @@ import type { Parked } from "../ports/parked-store.ts";
 import type { Random } from "../ports/random.ts";
 import type { Storage } from "../ports/storage.ts";
 import type { ResolvedConsumerOptions } from "./consumer-options.ts";
-import type { Deadline } from "./deadline.ts";
 import type { Decision } from "./failure.ts";
 import type { Isolation } from "./isolation.ts";
 import type { Registration } from "./registration.ts";
@@ -47,8 +46,6 @@ export interface Application<Tx> {
   /** `undefined` when nobody in this process handles the topic. */
   readonly registration: Registration<Tx> | undefined;
   readonly parts: ApplyParts<Tx>;
-  /** Ends the transaction when a handler exceeds its deadline. */
-  readonly deadline: Deadline;
 }
 
 /** The message, without its position where the source is not trusted with one. */

@@ -8,7 +8,7 @@ import {
   type ApplyParts,
   type Work,
 } from "./application.ts";
-import type { Deadline } from "./deadline.ts";
+import { Deadline } from "./deadline.ts";
 import { decide } from "./failure.ts";
 import { runHandler } from "./run-handler.ts";
 import { failureToCompensate, settleFailure, waitBehind, type Failure } from "./settle-failure.ts";
@@ -32,12 +32,11 @@ export async function applyMessage<Tx>(
   work: Work,
   claim: Claim,
   parts: ApplyParts<Tx>,
-  deadline: Deadline,
 ): Promise<Applied> {
   const { group, storage, registrations, trusted } = parts;
   const envelope = trustedEnvelope(work.envelope, trusted);
   const registration = registrations.get(envelope.topic);
-  const application: Application<Tx> = { tx, work, envelope, registration, parts, deadline };
+  const application: Application<Tx> = { tx, work, envelope, registration, parts };
   const parkedId = work.parked?.parkedId ?? null;
   if (claim === "duplicate" || claim === "parked") {
     if (claim === "duplicate" && parkedId !== null) await storage.parked.remove(tx, parkedId);
@@ -56,7 +55,7 @@ export async function applyMessage<Tx>(
 
 /** Runs the handler until it succeeds (`null`) or something else must follow. */
 async function attempt<Tx>(application: Application<Tx>): Promise<Failure | null> {
-  const { tx, work, envelope, registration, parts, deadline } = application;
+  const { tx, work, envelope, registration, parts } = application;
   const { group, storage, outbox, random } = parts;
   if (work.decision !== null) return { ...work.decision, failed: work.failed };
   if (registration === undefined) {
@@ -65,14 +64,18 @@ async function attempt<Tx>(application: Application<Tx>): Promise<Failure | null
   }
   if (work.parked?.stage === "compensate") return failureToCompensate(work.parked);
   for (let failed = work.failed + 1; ; failed += 1) {
+    const deadline = new Deadline(parts.timeouts);
     try {
-      await storage.savepoint(tx, (inner) =>
-        runHandler({ group, registration, envelope, tx: inner, outbox, attempt: failed, deadline }),
+      await storage.savepoint(
+        tx,
+        (inner) =>
+          runHandler({ group, registration, envelope, tx: inner, outbox, attempt: failed, deadline }),
+        { signal: deadline },
       );
       return null;
     } catch (thrown) {
       const decision = decide(thrown, failed, registration.retry, random.fraction());
-      if (decision.kind === "unavailable" || deadline.aborted) throw thrown;
+      if (decision.kind === "unavailable") throw thrown;
       if (decision.kind !== "again") return { ...decision, failed };
     }
   }

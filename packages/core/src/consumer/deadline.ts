@@ -3,8 +3,7 @@ import type { Cancellation } from "../ports/cancellation.ts";
 import type { Timeouts } from "./timeouts.ts";
 
 /**
- * Ends one transaction when what runs in it takes too long: it aborts with `HANDLER_TIMEOUT`. There is one for every
- * message, so it is a cancellation of its own, and an `AbortSignal` only once a handler asks for that.
+ * Ends one attempt when it takes too long: it aborts with `HANDLER_TIMEOUT`. There is one for every message, so it is a cancellation of its own, and an `AbortSignal` only once a handler asks for that.
  */
 export class Deadline implements Cancellation {
   aborted = false;
@@ -29,7 +28,7 @@ export class Deadline implements Cancellation {
   /** Runs `work`; aborts when it has not settled after `ms`. `compensating` is the error that it answers, if any. */
   async within<T>(ms: number, what: string, work: () => Promise<T> | T, compensating?: Error): Promise<T> {
     const timeout = this.#timeouts.after(ms, () => {
-      const message = `${what} did not finish within ${ms} ms; its transaction was given up.`;
+      const message = `${what} did not finish within ${ms} ms; what it had done was undone.`;
       this.#abort(new WaybillError("HANDLER_TIMEOUT", message, { cause: compensating }));
     });
     try {

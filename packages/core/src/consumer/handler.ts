@@ -26,7 +26,7 @@ export interface HandlerContext<Tx> {
   /** 1 for the first attempt. */
   readonly attempt: number;
   /**
-   * Aborts at the handler's deadline. The transaction is given up then, whatever the handler still does: `tx` throws.
+   * Aborts at the handler's deadline. What it did is undone then, whatever the handler still does: `tx` throws.
    * Pass it on to what can be cancelled (fetch, timers, child processes).
    */
   readonly signal: AbortSignal;
@@ -48,8 +48,8 @@ export interface HandlerOptions<Tx, T extends Topic> {
   /** When a failed message runs again. Default: 12 attempts, the pauses growing from 200 ms to 60 s. */
   readonly retry?: RetryPolicy;
   /**
-   * How long the handler (or the compensation) may take. Then its `signal` aborts, its connection is destroyed and the
-   * attempt has failed. Milliseconds; default 60,000.
+   * How long the handler (or the compensation) may take. Then its `signal` aborts, the attempt has failed, and its
+   * connection is destroyed once that is recorded. Milliseconds; default 60,000.
    */
   readonly deadlineMs?: number;
   readonly compensate?: Compensation<Tx, T>;

@@ -6,7 +6,6 @@ import { pauseMs } from "../retry/pause.ts";
 import type { ApplyParts, Work } from "./application.ts";
 import { applyMessage, claimRequestOf } from "./apply-message.ts";
 import { afterFailure } from "./after-failure.ts";
-import { Deadline } from "./deadline.ts";
 import { afterStarts } from "./deaths.ts";
 import { isStorageTrouble } from "./failure.ts";
 
@@ -31,16 +30,11 @@ export function messageRunner<Tx>(
   }
 
   async function apply(work: Work, counted: boolean): Promise<void> {
-    const deadline = new Deadline(parts.timeouts);
-    const applied = await storage.claimed(
-      claimRequestOf(work, parts),
-      async (tx, claim) => {
-        const settled = await applyMessage(tx, work, claim, parts, deadline);
-        if (counted) await storage.inbox.forgetStarts(tx, group, work.envelope.id);
-        return settled;
-      },
-      { signal: deadline },
-    );
+    const applied = await storage.claimed(claimRequestOf(work, parts), async (tx, claim) => {
+      const settled = await applyMessage(tx, work, claim, parts);
+      if (counted) await storage.inbox.forgetStarts(tx, group, work.envelope.id);
+      return settled;
+    });
     emit(applied);
   }
 

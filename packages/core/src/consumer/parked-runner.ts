@@ -4,7 +4,6 @@ import type { Parked, ParkedStart } from "../ports/parked-store.ts";
 import type { Applied, ApplyParts, Work } from "./application.ts";
 import { afterFailure } from "./after-failure.ts";
 import { applyMessage, claimRequestOf } from "./apply-message.ts";
-import { Deadline } from "./deadline.ts";
 import { afterStarts } from "./deaths.ts";
 import { isStorageTrouble } from "./failure.ts";
 
@@ -28,14 +27,9 @@ export function parkedRunner<Tx>(
   /** A start that this process survived and that could not be taken back yet. */
   let survived: number | null = null;
 
-  function inTransaction<T>(work: (tx: Tx, deadline: Deadline) => Promise<T>): Promise<T> {
-    const deadline = new Deadline(parts.timeouts);
-    return storage.transaction((tx) => work(tx, deadline), { signal: deadline });
-  }
-
-  async function apply(tx: Tx, work: Work, deadline: Deadline): Promise<Applied> {
+  async function apply(tx: Tx, work: Work): Promise<Applied> {
     const claim = await storage.inbox.claim(tx, claimRequestOf(work, parts));
-    return applyMessage(tx, work, claim, parts, deadline);
+    return applyMessage(tx, work, claim, parts);
   }
 
   /** `null` when somebody else runs it now. */
@@ -49,16 +43,16 @@ export function parkedRunner<Tx>(
         group,
       );
     try {
-      return await inTransaction(async (tx, deadline) => {
+      return await storage.transaction(async (tx) => {
         taken = await storage.parked.takeDue(tx, group, parkedId);
-        return taken === null ? null : apply(tx, workOf(taken), deadline);
+        return taken === null ? null : apply(tx, workOf(taken));
       });
     } catch (thrown) {
       const parked = taken as Parked | null;
       if (parked === null || isStorageTrouble(thrown)) throw thrown;
       const work = afterFailure(thrown, workOf(parked), parts);
       const decision = work.decision ?? { kind: "later" as const, delayMs: 1_000, error: toError(thrown) };
-      return await inTransaction((tx, deadline) => apply(tx, { ...work, decision }, deadline));
+      return await storage.transaction((tx) => apply(tx, { ...work, decision }));
     }
   }
 

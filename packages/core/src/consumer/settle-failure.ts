@@ -4,6 +4,7 @@ import { errorWithStack, revivedError } from "../errors/recorded-error.ts";
 import type { Parked, ParkedReason, ParkedStage } from "../ports/parked-store.ts";
 import { exponential } from "../retry/retry-policy.ts";
 import type { Application, Applied } from "./application.ts";
+import { Deadline } from "./deadline.ts";
 import { decide, type Decision } from "./failure.ts";
 import { runCompensation } from "./run-handler.ts";
 
@@ -91,18 +92,21 @@ async function giveUp<Tx>(
 
 /** Answers `null` when the compensation succeeded, else how it waits. */
 async function compensate<Tx>(application: Application<Tx>, error: Error): Promise<Applied | null> {
-  const { tx, envelope, registration, parts, deadline } = application;
+  const { tx, envelope, registration, parts } = application;
   const { group, storage, outbox } = parts;
   if (registration === undefined) return null;
   const attempt = compensationAttempt(application);
+  const deadline = new Deadline(parts.timeouts);
   try {
-    await storage.savepoint(tx, (inner) =>
-      runCompensation({ group, registration, envelope, tx: inner, outbox, attempt, deadline }, error),
+    await storage.savepoint(
+      tx,
+      (inner) =>
+        runCompensation({ group, registration, envelope, tx: inner, outbox, attempt, deadline }, error),
+      { signal: deadline },
     );
     return null;
   } catch (thrown) {
-    if (deadline.aborted || decide(thrown, attempt, COMPENSATION_RETRY, 0).kind === "unavailable")
-      throw thrown;
+    if (decide(thrown, attempt, COMPENSATION_RETRY, 0).kind === "unavailable") throw thrown;
     return compensateLater(application, error, thrown);
   }
 }

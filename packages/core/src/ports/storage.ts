@@ -51,6 +51,18 @@ export interface Storage<Tx> extends AsyncDisposable {
     work: (tx: Tx, claim: Claim) => Promise<T>,
     options?: { readonly signal?: Cancellation },
   ): Promise<T>;
-  /** Runs `work` in a savepoint of `tx`: when it rejects, its effects are undone and `tx` remains usable. Also of other libraries' transactions. */
-  savepoint<T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T>;
+  /**
+   * Runs `work` in a savepoint of `tx`: when it rejects, its effects are undone and `tx` remains usable. Also of other
+   * libraries' transactions, where `signal` is not heeded.
+   *
+   * When `signal` aborts before `work` has settled, a statement that is under way is cancelled, the effects are undone
+   * and this rejects with the signal's reason. `tx` remains usable and keeps its locks, while whoever goes on using what
+   * `work` was given gets an error; the connection is destroyed when `tx` has ended. If it cannot be had back within
+   * seconds, the whole transaction is given up, as with the signal of `transaction`; then this never settles.
+   */
+  savepoint<T>(
+    tx: Tx,
+    work: (tx: Tx) => Promise<T>,
+    options?: { readonly signal?: Cancellation },
+  ): Promise<T>;
 }

@@ -20,7 +20,8 @@ export function ambientStorage<Tx>(storage: Storage<Tx>, ambient: AmbientTransac
         (tx, claim) => ambient.run(tx, () => work(tx, claim), options?.signal),
         options,
       ),
-    savepoint: (tx, work) => storage.savepoint(tx, (inner) => ambient.run(inner, () => work(inner))),
+    savepoint: (tx, work, options) =>
+      storage.savepoint(tx, (inner) => ambient.run(inner, () => work(inner), options?.signal), options),
     [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
   };
 }

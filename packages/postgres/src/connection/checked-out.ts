@@ -11,6 +11,8 @@ export class CheckedOut {
   broken: unknown = undefined;
   /** How many had it, one after another. */
   uses = 0;
+  /** Nobody else is to have it. */
+  condemned = false;
   readonly #onError = (error: unknown): void => {
     this.broken ??= error;
   };
@@ -22,7 +24,7 @@ export class CheckedOut {
 
   /** Whether somebody else can use it. */
   get isSound(): boolean {
-    return this.broken === undefined && this.client.getTransactionStatus() === "I";
+    return !this.condemned && this.broken === undefined && this.client.getTransactionStatus() === "I";
   }
 
   /** What was done with it failed with `error`. */

@@ -36,6 +36,7 @@ export interface Database<Tx> {
     work: (tx: Tx, rows: readonly Row[]) => Promise<T>,
     signal?: Cancellation,
   ): Promise<T>;
-  savepoint<T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Like `Storage.savepoint`; `signal` is heeded in transactions that were begun here. */
+  savepoint<T>(tx: Tx, work: (tx: Tx) => Promise<T>, signal?: Cancellation): Promise<T>;
   afterCommit(tx: Tx, action: () => void): void;
 }

@@ -10,8 +10,8 @@ export function withForeign<Tx>(database: Database<Tx>): Database<Tx | SqlTransa
       if (!isSqlTransaction(tx)) database.assertTransaction(tx);
     },
     connectionOf: (tx) => (isSqlTransaction(tx) ? { sql: tx } : database.connectionOf(tx)),
-    savepoint: (tx, work) =>
-      isSqlTransaction(tx) ? sqlSavepoint(tx, (inner) => work(inner)) : database.savepoint(tx, work),
+    savepoint: (tx, work, signal) =>
+      isSqlTransaction(tx) ? sqlSavepoint(tx, (inner) => work(inner)) : database.savepoint(tx, work, signal),
     afterCommit(tx, action) {
       if (!isSqlTransaction(tx)) database.afterCommit(tx, action);
     },

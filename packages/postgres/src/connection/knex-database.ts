@@ -7,10 +7,15 @@ import type { Database } from "./database.ts";
 import { destroyConnection } from "./destroy-connection.ts";
 import { isConnectionError, unavailable } from "./driver-error.ts";
 import { outsideTransaction } from "./outside-transaction.ts";
+import { hadBack } from "./have-back.ts";
+import { Loss } from "./loss.ts";
 import { run, type Connection } from "./run.ts";
 
 /** Under this name knex marks connections that it must not use again. */
 const DISPOSED = "__knex__disposed";
+
+/** Why a connection that is sound must serve nobody else: the handler that had it may go on using it. */
+const PAST_DEADLINE = "used past a deadline";
 
 /** A raw connection of knex. knex itself marks broken ones, and drops them when it is given them back. */
 type RawClient = Client & { [DISPOSED]?: unknown };
@@ -67,7 +72,7 @@ export function knexDatabase(knex: Knex, prepare: boolean): Database<Knex.Transa
         },
         signal,
       ),
-    savepoint: (tx, work) => tx.transaction((nested) => work(nested)),
+    savepoint: (tx, work, signal) => savepoint(knex, tx, work, signal),
     afterCommit,
   };
 }
@@ -107,14 +112,17 @@ async function transaction<T>(
         onCommit(tx, client, () => (state.committed = true));
         const giveUp = (): void => {
           client[DISPOSED] ??= "given up by Waybill";
-          destroyConnection(client, (text, [pid]) => knex.raw(text.replace("$1", "?"), [pid ?? 0]));
+          destroyConnection(client, elsewhere(knex));
         };
-        result = await untilAborted(() => work(tx), signal, giveUp).catch((error: unknown) => {
+        const loss = new Loss();
+        losses.set(tx, loss);
+        const orAborted = (): Promise<T> => untilAborted(() => work(tx), signal, giveUp);
+        result = await untilAborted(orAborted, loss, giveUp).catch((error: unknown) => {
           failure.error = error;
           throw error;
         });
         state.worked = true;
-        state.lostBefore = client[DISPOSED];
+        state.lostBefore = client[DISPOSED] === PAST_DEADLINE ? undefined : client[DISPOSED];
       },
       { isolationLevel: "read committed" },
     );
@@ -127,6 +135,39 @@ async function transaction<T>(
   }
   if (!state.committed) throw rolledBackInstead();
   return result as T;
+}
+
+/** Of the transactions that were begun here. */
+const losses = new WeakMap<Knex.Transaction, Loss>();
+
+async function savepoint<T>(
+  knex: Knex,
+  tx: Knex.Transaction,
+  work: (tx: Knex.Transaction) => Promise<T>,
+  signal: Cancellation | undefined,
+): Promise<T> {
+  const loss = losses.get(outermost(tx));
+  if (signal === undefined || loss === undefined) return tx.transaction((nested) => work(nested));
+  const client = await clientOf(tx).acquireConnection();
+  return tx.transaction(async (nested) => {
+    try {
+      return await untilAborted(
+        () => work(nested),
+        signal,
+        () => (client[DISPOSED] ??= PAST_DEADLINE),
+      );
+    } catch (error) {
+      if (client[DISPOSED] === PAST_DEADLINE && !(await hadBack(client, elsewhere(knex)))) {
+        loss.abort(error);
+        await new Promise(() => undefined);
+      }
+      throw error;
+    }
+  });
+}
+
+function elsewhere(knex: Knex): (text: string, values: readonly number[]) => Promise<unknown> {
+  return async (text, [pid]) => knex.raw(text.replace("$1", "?"), [pid ?? 0]);
 }
 
 /**

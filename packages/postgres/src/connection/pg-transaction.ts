@@ -53,6 +53,8 @@ export async function inBegun<B, T>(
       handle.end();
       await rollback(client);
       throw error;
+    } finally {
+      lent.condemned = handle.condemned;
     }
     handle.end();
     await commit(client, lent.broken);

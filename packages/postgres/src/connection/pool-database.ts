@@ -6,8 +6,9 @@ import type { Database } from "./database.ts";
 import { destroyConnection } from "./destroy-connection.ts";
 import { unavailable } from "./driver-error.ts";
 import { KeptConnections } from "./kept-connections.ts";
-import { OPENED, openTransaction, type First } from "./open-transaction.ts";
+import { openTransaction, type First } from "./open-transaction.ts";
 import { outsideTransaction } from "./outside-transaction.ts";
+import { pgSavepoint } from "./pg-savepoint.ts";
 import {
   afterPgCommit,
   assertPgTransaction,
@@ -28,12 +29,17 @@ import { handleOf } from "./transaction-handle.ts";
 export function poolDatabase(pool: Pool, prepare: boolean): Database<PgTransaction> {
   const kept = new KeptConnections(pool);
   if (pool.listenerCount("error") === 0) pool.on("error", () => undefined);
+  const elsewhere = (text: string, values: readonly number[]): Promise<unknown> =>
+    pool.query(text, [...values]);
   const orGivenUp = <T>(
     tx: PgTransaction,
     work: () => Promise<T>,
     signal: Cancellation | undefined,
-  ): Promise<T> =>
-    untilAborted(work, signal, () => destroyConnection(tx, (text, values) => pool.query(text, [...values])));
+  ): Promise<T> => {
+    const giveUp = (): void => destroyConnection(tx, elsewhere);
+    const orAborted = signal === undefined ? work : () => untilAborted(work, signal, giveUp);
+    return untilAborted(orAborted, handleOf(tx)?.loss, giveUp);
+  };
   return {
     name: "postgres (pg)",
     connectionsMax: pool.options.max,
@@ -61,11 +67,12 @@ export function poolDatabase(pool: Pool, prepare: boolean): Database<PgTransacti
         kept,
         (client) => open(client, prepare, first),
         (tx, rows) => {
-          setSavepointFree(tx, true);
+          const handle = handleOf(tx);
+          if (handle !== undefined) handle.savepointFree = true;
           return orGivenUp(tx, () => work(tx, rows), signal);
         },
       ),
-    savepoint: pgSavepoint,
+    savepoint: (tx, work, signal) => pgSavepoint(tx, work, signal, elsewhere),
     afterCommit: afterPgCommit,
   };
 }
@@ -78,50 +85,4 @@ async function open(client: ClientBase, prepare: boolean, first: First): Promise
     await rollback(client);
     throw error;
   }
-}
-
-let savepoints = 0;
-
-async function pgSavepoint<T>(tx: PgTransaction, work: (tx: PgTransaction) => Promise<T>): Promise<T> {
-  if (handleOf(tx)?.savepointFree === true) return openedSavepoint(tx, work);
-  savepoints += 1;
-  const name = `waybill_${savepoints}`;
-  await tx.query(`savepoint ${name}`);
-  try {
-    const result = await work(tx);
-    await tx.query(`release savepoint ${name}`);
-    return result;
-  } catch (error) {
-    await tx.query(`rollback to savepoint ${name}`);
-    await tx.query(`release savepoint ${name}`);
-    throw error;
-  }
-}
-
-/**
- * It ends with the transaction, or is rolled back to and used again: nothing is to be released. Only where a statement
- * may have failed without anybody noticing, RELEASE is how to find out: at COMMIT it would cost the whole transaction,
- * and with it the lock of the key.
- */
-async function openedSavepoint<T>(tx: PgTransaction, work: (tx: PgTransaction) => Promise<T>): Promise<T> {
-  setSavepointFree(tx, false);
-  try {
-    const result = await work(tx);
-    if (!isSound(tx)) await tx.query(`release savepoint ${OPENED}`);
-    return result;
-  } catch (error) {
-    await tx.query(`rollback to savepoint ${OPENED}`);
-    setSavepointFree(tx, true);
-    throw error;
-  }
-}
-
-function setSavepointFree(tx: PgTransaction, free: boolean): void {
-  const handle = handleOf(tx);
-  if (handle !== undefined) handle.savepointFree = free;
-}
-
-/** Nothing is under way, and nothing has failed: known without a round trip, if the driver is pg's own client. */
-function isSound(tx: PgTransaction & { readonly readyForQuery?: unknown }): boolean {
-  return tx.readyForQuery === true && tx.getTransactionStatus() === "T";
 }

@@ -1,5 +1,6 @@
 import { WaybillError } from "@waybill/core";
 import type { ClientBase } from "pg";
+import { Loss } from "./loss.ts";
 
 type Method = (...args: unknown[]) => unknown;
 
@@ -14,14 +15,21 @@ export class TransactionHandle implements ProxyHandler<ClientBase> {
   readonly client: ClientBase;
   /** Whether nobody uses the savepoint with which the transaction was opened. */
   savepointFree = false;
-  readonly #of: ClientBase;
+  /** Whether the connection must serve nobody else afterwards: somebody may go on using it. */
+  condemned = false;
+  /** Gives the transaction up; for what can find out only inside that it has to be. */
+  readonly loss = new Loss();
+  readonly of: ClientBase;
+  readonly #whole: TransactionHandle | null;
   #ended = false;
   #query: Method | null = null;
   #methods: Map<PropertyKey, Method> | null = null;
   #actions: Set<() => void> | null = null;
 
-  constructor(of: ClientBase) {
-    this.#of = of;
+  /** @param whole the transaction, for a part of it that can end before */
+  constructor(of: ClientBase, whole: TransactionHandle | null = null) {
+    this.of = of;
+    this.#whole = whole;
     this.client = new Proxy(of, this);
   }
 
@@ -41,6 +49,7 @@ export class TransactionHandle implements ProxyHandler<ClientBase> {
 
   afterCommit(action: () => void): void {
     if (this.#ended) return;
+    if (this.#whole !== null) return this.#whole.afterCommit(action);
     this.#actions ??= new Set();
     this.#actions.add(action);
   }
@@ -59,7 +68,7 @@ export class TransactionHandle implements ProxyHandler<ClientBase> {
 
   #made(property: PropertyKey, method: Method): Method {
     return (...args) => {
-      if (!this.#ended) return Reflect.apply(method, this.#of, args);
+      if (!this.#ended) return Reflect.apply(method, this.of, args);
       if (property === "getTransactionStatus") return null;
       if (property === "query") return Promise.reject(transactionEnded());
       throw transactionEnded();

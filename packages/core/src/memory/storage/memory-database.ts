@@ -3,6 +3,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Random } from "../../ports/random.ts";
 import type { StorageSettings } from "../../ports/storage-settings.ts";
 import { OpenTransaction, type MemoryTransaction, type TransactionHome } from "./open-transaction.ts";
+import { Part } from "./part.ts";
 import { RowLocks } from "./row-locks.ts";
 import type { SnapshotParts } from "./snapshot.ts";
 import { VersionedTable } from "./versioned-table.ts";
@@ -40,6 +41,7 @@ export class MemoryDatabase implements TransactionHome {
    * @throws WaybillError `NOT_IN_TRANSACTION` when it is none, has ended, or belongs to another storage.
    */
   opened(tx: MemoryTransaction): OpenTransaction {
+    if (tx instanceof Part) return this.opened(tx.whole);
     if (!(tx instanceof OpenTransaction) || tx.database !== this) {
       throw new WaybillError(
         "NOT_IN_TRANSACTION",

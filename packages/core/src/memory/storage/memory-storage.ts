@@ -14,6 +14,7 @@ import { MemoryOutbox } from "./memory-outbox.ts";
 import { MemoryParked } from "./memory-parked.ts";
 import { MemoryRelayStore } from "./memory-relay-store.ts";
 import type { MemoryTransaction } from "./open-transaction.ts";
+import { Part } from "./part.ts";
 
 export interface MemoryStorageOptions {
   /** The source that it belongs to; by default the first that asks. */
@@ -76,11 +77,16 @@ export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage
     transaction,
     claimed: (request, work, giveUp) =>
       transaction(async (tx) => work(tx, await inbox.claim(tx, request)), giveUp),
-    async savepoint(tx, work) {
+    async savepoint(tx, work, { signal } = {}) {
       const open = database.opened(tx);
       const mark = open.mark();
+      const part = new Part(tx);
       try {
-        return await work(tx);
+        return await untilAborted(
+          () => work(signal === undefined ? tx : part),
+          signal,
+          () => part.end(),
+        );
       } catch (error) {
         if (open.isOpen) open.rollbackTo(mark);
         throw error;

@@ -51,11 +51,7 @@ export class OpenTransaction implements MemoryTransaction, Transactional {
   }
 
   assertOpen(): void {
-    if (this.#open) return;
-    throw new WaybillError(
-      "NOT_IN_TRANSACTION",
-      "The transaction has ended. Await everything that uses it before it commits.",
-    );
+    if (!this.#open) throw transactionEnded();
   }
 
   async get(key: string): Promise<unknown> {
@@ -128,4 +124,11 @@ function ignoreErrors(action: () => void): void {
   } catch {
     return;
   }
+}
+
+export function transactionEnded(): WaybillError {
+  return new WaybillError(
+    "NOT_IN_TRANSACTION",
+    "The transaction has ended. Await everything that uses it before it commits.",
+  );
 }
