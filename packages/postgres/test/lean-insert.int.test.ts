@@ -74,6 +74,8 @@ describe("lean inserts", () => {
       cause: { code: "22003" },
     });
     expect(submits()).toBe(1);
+    // The error may come before the word that the transaction has failed.
+    await expect(client.query("select 1")).rejects.toMatchObject({ code: "25P02" });
     await expect(send()).rejects.toMatchObject({ code: "NOT_IN_TRANSACTION" });
     await client.query("rollback");
     await client.query("begin");

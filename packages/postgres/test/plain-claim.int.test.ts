@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { setImmediate } from "node:timers/promises";
 import type { Claim, ClaimRequest, Envelope, Storage } from "@waybill/core";
 import { waitFor } from "@waybill/services";
 import type { Pool } from "pg";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { pgTransaction, postgresStorage, type PgTransaction } from "../src/index.ts";
 import { envelope, migratedDatabase, newParked, testPool } from "./support/test-storage.ts";
 
@@ -24,8 +23,6 @@ interface Stream {
 /** A stream of which one message was claimed, so that its id is known. */
 async function knownStream(connections = 8): Promise<Stream> {
   const pool = testPool(database.url, connections);
-  // A connection is kept until the event loop goes round.
-  onTestFinished(() => setImmediate());
   const storage = postgresStorage({ pool });
   const incarnation = randomUUID();
   const stream: Stream = {

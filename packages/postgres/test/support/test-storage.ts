@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Envelope, NewMessage, NewParked, RelayStep, Storage } from "@waybill/core";
 import { testDatabase, type TestDatabase } from "@waybill/services/vitest";
 import { knex as makeKnex, type Knex } from "knex";
@@ -28,6 +29,8 @@ export function testPool(url: string, max = 10): Pool {
   pool.on("acquire", (client) => out.add(client));
   pool.on("release", (_error, client) => out.delete(client));
   onTestFinished(async () => {
+    // Until then a storage may keep one for whoever comes next.
+    await setImmediate();
     for (const client of out) client.release(true);
     await pool.end();
   });
