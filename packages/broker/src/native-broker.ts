@@ -43,6 +43,9 @@ const CLOSE_DEADLINE_MS = 1000;
  *
  * @throws WaybillError `OPTIONS_INVALID`
  */
+export function nativeBroker(options: NativeBrokerOptions): Broker;
+export function nativeBroker(options: RemoteBrokerOptions): Broker;
+export function nativeBroker(options: NativeBrokerOptions | RemoteBrokerOptions): Broker;
 export function nativeBroker(options: NativeBrokerOptions | RemoteBrokerOptions): Broker {
   if ("url" in options) return new RemoteBroker(resolveRemoteBrokerOptions(options));
   return new NativeBroker(resolveNativeBrokerOptions(options));

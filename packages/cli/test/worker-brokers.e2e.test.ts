@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { nativeBroker } from "@waybill/broker";
 import { createWaybill, type Broker } from "@waybill/core";
 import { kafkaBroker } from "@waybill/kafka";
 import { inTransaction, migrate, postgresStorage } from "@waybill/postgres";
@@ -8,6 +9,7 @@ import { requirePart, waitFor, whyNoKafka, whyNoRabbitmq } from "@waybill/servic
 import { testDatabase, testFolder, testKafka, testProcess, testRabbitmq } from "@waybill/services/vitest";
 import { Pool } from "pg";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { startBrokerBed } from "./broker-bed.ts";
 import { Greeted } from "./fixtures/greeted.ts";
 
 const MAIN = new URL("../src/main.ts", import.meta.url);
@@ -63,6 +65,17 @@ describe.runIf(requirePart("rabbitmq", whyNoRabbitmq()))("on RabbitMQ", () => {
     expect(logged).toContainEqual(
       expect.objectContaining({ type: "rabbitmq.connected", role: "publishing" }),
     );
+  });
+});
+
+describe("on the native broker's server", () => {
+  const database = testDatabase({ prepare });
+
+  test("plain data names the server, and the relay publishes there", async () => {
+    const { plain } = await startBrokerBed(testFolder());
+    const options = { url: `amqp://guest:guest@${plain}` };
+    await using broker = nativeBroker(options);
+    await relayOver(database.url, { native: options }, broker);
   });
 });
 

@@ -12,7 +12,8 @@ or only data, for a relay and its jobs apart from the service (.json, or a modul
   { "source": "orders", "database": { "url": "postgres://…" }, "broker": { "native": { "dataDir": "./data" } } }
 
 The broker is "native", or "rabbitmq": { "url": "amqp://…" }, or "kafka": { "brokers": ["host:9092"] }, with the options of
-nativeBroker, rabbitmqBroker and kafkaBroker; the adapters of the latter two are installed apart.
+nativeBroker, rabbitmqBroker and kafkaBroker; "native" is in the worker's process with "dataDir", and with "url" the server
+that \`waybill broker\` runs. The adapters of RabbitMQ (which that server needs as well) and Kafka are installed apart.
 
 Examples:
   waybill worker --config waybill.config.ts

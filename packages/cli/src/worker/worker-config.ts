@@ -1,5 +1,5 @@
 import { WaybillError, type RelayOptions, type Retention } from "@waybill/core";
-import type { NativeBrokerOptions } from "@waybill/broker";
+import type { NativeBrokerOptions, RemoteBrokerOptions } from "@waybill/broker";
 import type { KafkaBrokerOptions } from "@waybill/kafka";
 import type { RabbitmqBrokerOptions } from "@waybill/rabbitmq";
 import { z } from "zod";
@@ -18,8 +18,8 @@ function optionsOf<T>() {
 
 const brokerSchema = z.union(
   [
-    /** The broker that ships with Waybill, embedded in this process. */
-    z.strictObject({ native: optionsOf<NativeBrokerOptions>() }),
+    /** The broker that ships with Waybill: in this process (`dataDir`), or its server (`url`). */
+    z.strictObject({ native: optionsOf<NativeBrokerOptions | RemoteBrokerOptions>() }),
     z.strictObject({ rabbitmq: optionsOf<RabbitmqBrokerOptions>() }),
     z.strictObject({ kafka: optionsOf<KafkaBrokerOptions>() }),
   ],
