@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
+import { backlogBroker } from "./backlog-broker.ts";
 import { backlog } from "./backlog.ts";
 import { broker } from "./broker.ts";
 import { consume } from "./consume.ts";
@@ -18,6 +19,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   latency,
   "log-append": logAppend,
   backlog,
+  "backlog-broker": backlogBroker,
   broker,
   consume,
 };
