@@ -31,8 +31,6 @@ export function isRefusal(error: unknown): error is Refusal {
   return typeof reply === "number" && (scope === "channel" || scope === "connection");
 }
 
-export type CloseMethod = Method<"channel.close"> | Method<"connection.close">;
-
 /** The arguments of `channel.close` and `connection.close`; `method` is the one at fault. */
 export function closeArguments(
   refusal: Refusal,
