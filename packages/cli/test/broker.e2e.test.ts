@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { readdir, stat, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { freePort, waitFor } from "@waybill/services";
 import { testFolder, testProcess } from "@waybill/services/vitest";
@@ -134,4 +134,46 @@ test("a second signal ends it at once, although a client holds it up", async () 
   await broker.line(({ event }) => event === "stopping");
   broker.kill("SIGINT");
   expect(await broker.exited).toEqual({ code: 130, signal: null });
+});
+
+test("a folder that cannot be one is refused with the flag", async () => {
+  const file = join(testFolder(), "a file");
+  await writeFile(file, "");
+  const broker = brokerProcess(file);
+  expect(await broker.exited).toEqual({ code: 2, signal: null });
+  expect(broker.output.join("\n")).toMatch(/OPTIONS_INVALID: .*a file/);
+});
+
+test("a virtual host that is no longer listed stays, with its messages, and the log says so", async () => {
+  const dataDir = join(testFolder(), "data");
+  const first = await startBrokerBed(dataDir, ["--virtual-hosts", "/,shop"]);
+  const channel = await (await client(`amqp://guest:guest@${first.plain}/shop`)).createConfirmChannel();
+  await channel.assertQueue("orders", { durable: true });
+  channel.sendToQueue("orders", Buffer.from("one"), { persistent: true });
+  await channel.waitForConfirms();
+  first.process.kill("SIGTERM");
+  await first.process.exited;
+  const second = await startBrokerBed(dataDir);
+  expect(second.ready).toMatchObject({ virtualHosts: expect.arrayContaining(["/", "shop"]) as unknown });
+  await second.process.line(
+    ({ event, virtualHost }) => event === "broker.virtual-host-left" && virtualHost === "shop",
+  );
+  const again = await (await client(`amqp://guest:guest@${second.plain}/shop`)).createChannel();
+  expect(await again.checkQueue("orders")).toMatchObject({ messageCount: 1 });
+});
+
+test("a flood of refused logins does not become a flood of lines", async () => {
+  const { process: broker, plain } = await startBrokerBed(join(testFolder(), "data"));
+  const [host = "", port = ""] = plain.split(":");
+  const strangers = Array.from({ length: 300 }, async () => {
+    const stranger = connect({ host, port: Number(port) });
+    stranger.on("error", () => undefined);
+    stranger.end("GET / HTTP/1.1\r\n\r\n");
+    stranger.resume();
+    await once(stranger, "close");
+  });
+  await Promise.all(strangers);
+  await client(`amqp://guest:guest@${plain}`);
+  await broker.line(({ event }) => event === "connection.opened");
+  expect(broker.lines.filter(({ event }) => event === "connection.refused").length).toBeLessThan(200);
 });

@@ -1,5 +1,6 @@
 import { isWaybillError } from "@waybill/core";
 import type { BrokerEvent, Settings } from "@waybill/server";
+import { LineLimit } from "./line-limit.ts";
 
 type Level = Settings["logLevel"];
 
@@ -13,6 +14,7 @@ export interface LogWriter {
   line(level: Level, event: string, fields: Fields, text?: string): void;
 }
 
+const REFUSALS_PER_SECOND_MAX = 20;
 const RANK: Readonly<Record<Level, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
 export function logWriter({ logFormat, logLevel }: Pick<Settings, "logFormat" | "logLevel">): LogWriter {
@@ -28,10 +30,17 @@ export function logWriter({ logFormat, logLevel }: Pick<Settings, "logFormat" | 
         : `${time} ${level.padEnd(5)} ${text ?? `${event}${asText(shown)}`}`,
     );
   };
-  return {
-    line,
-    event: ({ type, level, ...fields }) => line(level, type, fields),
+  const refusals = new LineLimit(REFUSALS_PER_SECOND_MAX);
+  const event: LogWriter["event"] = ({ type, level, ...fields }) => {
+    // Everybody who reaches the port can cause these.
+    if (type === "connection.refused") {
+      const { isWritten, omitted } = refusals.next();
+      if (!isWritten) return;
+      if (omitted > 0) line("warn", "log.omitted", { omitted: type, lines: omitted });
+    }
+    line(level, type, fields);
   };
+  return { line, event };
 }
 
 /** Values of clients are quoted, so that none of them can look like another field or line. */

@@ -67,7 +67,9 @@ async function start(
   );
   opened.push(() => health.close());
   const dataDir = resolve(settings.dataDir);
-  state.engine = await openQueueEngine({ ...engineOptionsOf(settings), dataDir, onEvent });
+  state.engine = await openedIn(loaded, () =>
+    openQueueEngine({ ...engineOptionsOf(settings), dataDir, onEvent }),
+  );
   const { engine } = state;
   opened.push(() => engine.close());
   const virtualHosts = await createVirtualHosts(engine, settings.virtualHosts, onEvent);
@@ -139,6 +141,20 @@ async function createVirtualHosts(
   }
   for (const name of wanted) await engine.createVirtualHost(name);
   return engine.virtualHostNames();
+}
+
+/** Errors of a folder that cannot be one of data. */
+const UNUSABLE: readonly unknown[] = ["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST", "ENAMETOOLONG"];
+
+/** A folder that cannot be written to is a wrong setting: says where it was given. */
+async function openedIn<T>({ sourceOf, settings }: LoadedSettings, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (cause) {
+    if (!UNUSABLE.includes((cause as NodeJS.ErrnoException).code)) throw cause;
+    const message = `${sourceOf("dataDir")}: ${settings.dataDir} cannot be used: ${String(cause)}. Give a folder that this user may write to.`;
+    throw new WaybillError("OPTIONS_INVALID", message, { cause });
+  }
 }
 
 /** An address that cannot be listened on is a wrong setting: says where it was given. */
