@@ -1,5 +1,5 @@
 import { spawnTs } from "@waybill/services";
-import { processorMs } from "./broker-processor.ts";
+import { processorTimes, usedBetween } from "./broker-processor.ts";
 import type { Load } from "./broker-load.ts";
 
 const DEADLINE_MS = 180_000;
@@ -22,11 +22,11 @@ export async function runLoad(load: Load, serverPids: readonly number[]): Promis
   const env = { LOAD: JSON.stringify(load) };
   await using consumer = spawnTs(new URL("broker-consumer-process.ts", import.meta.url), [], { env });
   await consumer.ready();
-  const before = processorMs(serverPids);
+  const before = processorTimes(serverPids);
   await using publisher = spawnTs(new URL("broker-publisher-process.ts", import.meta.url), [], { env });
   const published = await publisher.line(({ event }) => event === "published", DEADLINE_MS);
   const consumed = await consumer.line(({ event }) => event === "consumed", DEADLINE_MS);
-  const serverMs = processorMs(serverPids) - before;
+  const serverMs = usedBetween(before, processorTimes(serverPids));
   const number = (line: typeof published, field: string): number => Number(line[field]);
   const endedAt = Math.max(number(published, "endedAt"), number(consumed, "endedAt"));
   return {
