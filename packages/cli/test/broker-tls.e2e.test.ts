@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { testFolder } from "@waybill/services/vitest";
 import { expect, test } from "vitest";
@@ -42,6 +42,33 @@ test("with tls-client-cert=require only clients with a certificate of that autho
   await as(ours);
   await expect(client(`amqps://guest:guest@${tls}`, { ca }), "no certificate").rejects.toThrow(BROKEN);
   await expect(as(stranger), "a certificate that nobody vouches for").rejects.toThrow(BROKEN);
+});
+
+test("SIGHUP: clients that come are shown the new certificate, others stay, and a wrong one changes nothing", async () => {
+  const folder = testFolder();
+  const before = await certificates(folder, "before");
+  const after = await certificates(folder, "after");
+  const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+  const put = async (pair: { cert: string; key: string }) => {
+    await copyFile(pair.key, key);
+    await copyFile(pair.cert, cert);
+  };
+  await put(before);
+  const flags = ["--tls-listen", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", key];
+  const { process: broker, tls } = await startBrokerBed(join(folder, "data"), flags);
+  const url = `amqps://guest:guest@${tls}`;
+  const trusting = async (pair: { cert: string }) => client(url, { ca: [await readFile(pair.cert)] });
+  const old = await trusting(before);
+  await put(after);
+  broker.kill("SIGHUP");
+  await broker.line(({ event }) => event === "tls.reloaded");
+  await trusting(after);
+  await expect(trusting(before)).rejects.toThrow(/self-signed/);
+  await (await old.createChannel()).assertQueue("still there");
+  await writeFile(cert, "nothing");
+  broker.kill("SIGHUP");
+  await broker.line(({ event }) => event === "tls.refused");
+  await trusting(after);
 });
 
 test.each([

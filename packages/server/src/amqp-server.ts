@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { SecureContextOptions } from "node:tls";
 import type { QueueEngine } from "@waybill/broker/queues";
 import { Connection } from "./connection/connection.ts";
 import type { ConnectionHost } from "./connection/connection-host.ts";
@@ -69,6 +70,10 @@ export class AmqpServer implements RunningServer, ConnectionHost {
   report(): ServerReport {
     const { connections, handshakes } = this.admission;
     return { ...this.counters.report(), connections, handshakes };
+  }
+
+  replaceCertificates(tls: SecureContextOptions): void {
+    for (const listener of this.#listeners) listener.replaceCertificates(tls);
   }
 
   reviewAccess(): void {

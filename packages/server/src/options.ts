@@ -59,6 +59,12 @@ export interface RunningServer {
   /** Closes the connections whose users may not be in their virtual hosts any more. Call it when users have changed. */
   reviewAccess(): void;
   /**
+   * Shows clients that come from now on other certificates, on every address with TLS. Connections stay.
+   *
+   * @throws what Node's `createSecureContext` throws; then nothing has changed
+   */
+  replaceCertificates(tls: SecureContextOptions): void;
+  /**
    * Takes no more connections, confirms or returns what has arrived, and closes every connection with
    * 320 CONNECTION_FORCED. Connections that are not gone by `deadlineMs` are dropped. The engine stays open.
    */

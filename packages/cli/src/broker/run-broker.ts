@@ -11,7 +11,7 @@ const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
 /**
  * Runs a broker until SIGTERM or SIGINT, or until its disk fails. A second signal ends the process at once. SIGHUP reads
- * the users file again.
+ * users and certificates again.
  */
 export async function runBroker({ config, ...flags }: GivenSettings): Promise<void> {
   const loaded = await loadSettings({ flags, env: process.env, file: config });
@@ -20,7 +20,7 @@ export async function runBroker({ config, ...flags }: GivenSettings): Promise<vo
   const stopped = stopSignal();
   const starting = startBroker(loaded, (event) => log.event(event));
   // Without a listener a SIGHUP would end the process, also while it starts.
-  process.on("SIGHUP", () => void starting.then((broker) => broker.reloadUsers(), ignoreFailure));
+  process.on("SIGHUP", () => void starting.then((broker) => broker.reload(), ignoreFailure));
   const broker = await starting;
   const { fields, text } = describeBroker(broker);
   log.line("info", "ready", fields, text);

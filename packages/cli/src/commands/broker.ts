@@ -11,7 +11,7 @@ Every flag is also an environment variable (--data-dir: WAYBILL_BROKER_DATA_DIR)
 ({ "dataDir": "…" }). The flag wins over the variable, the variable over the file, the file over the default.
 
 Without users, guest with the password guest may log in from this machine, and no other address is listened on.
-SIGTERM or SIGINT ends it in order, a second one at once; SIGHUP reads the users again.
+SIGTERM or SIGINT ends it in order, a second one at once; SIGHUP reads users and certificates again.
 Exit codes: 0 stopped in order, 1 failed, 2 a wrong setting.
 
 Examples:

@@ -12,8 +12,8 @@ export interface RunningBroker {
   readonly healthAddresses: readonly ListenAddress[];
   /** Resolves with the error when the disk failed: nothing is confirmed any more, and only `close` is left to do. */
   readonly failed: Promise<Error>;
-  /** Reads the users file again, now. Never rejects; events tell. */
-  reloadUsers(): Promise<void>;
+  /** Reads users and certificates again, now. What is wrong stays as it was. Never rejects; events tell. */
+  reload(): Promise<void>;
   /**
    * Takes no more connections, confirms what has arrived, gives everything unsettled back, and closes the data folder.
    * Connections that are not gone by `deadlineMs` are dropped.

@@ -103,7 +103,9 @@ async function start(
     addresses: server.addresses,
     healthAddresses: health.addresses,
     failed,
-    reloadUsers: () => users.reload(),
+    reload: async () => {
+      await Promise.all([users.reload(), reloadTls(loaded, server, onEvent)]);
+    },
     close: ({ deadlineMs }) => {
       state.unavailableBecause ??= "it is being stopped";
       return close(deadlineMs);
@@ -128,6 +130,21 @@ async function listenOn(loaded: LoadedSettings): Promise<readonly ListenOn[]> {
   const { listen, tlsListen } = loaded.settings;
   const tls = await loadTls(loaded);
   return [...listen, ...tlsListen.map((address) => (tls === undefined ? address : { ...address, tls }))];
+}
+
+async function reloadTls(
+  loaded: LoadedSettings,
+  server: RunningServer,
+  onEvent: BrokerEventListener,
+): Promise<void> {
+  try {
+    const tls = await loadTls(loaded);
+    if (tls === undefined) return;
+    server.replaceCertificates(tls);
+    onEvent({ type: "tls.reloaded", level: "info" });
+  } catch (error) {
+    onEvent({ type: "tls.refused", level: "error", error: error as Error });
+  }
 }
 
 async function createVirtualHosts(

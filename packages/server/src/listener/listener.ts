@@ -1,18 +1,25 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { createSecureContext, TLSSocket, type SecureContext } from "node:tls";
+import { createSecureContext, TLSSocket, type SecureContext, type SecureContextOptions } from "node:tls";
 import type { BoundAddress, ListenOn } from "../options.ts";
 
 /** A client that is silent for this long is asked by TCP whether it is there. */
 const KEEP_ALIVE_MS = 30_000;
 
+/** What a client is shown. */
+interface Certificates {
+  context: SecureContext;
+}
+
 /** One address that clients connect to. */
 export class Listener {
   readonly #server: Server;
   readonly #on: ListenOn;
+  readonly #certificates: Certificates | null;
 
-  private constructor(server: Server, on: ListenOn) {
+  private constructor(server: Server, on: ListenOn, certificates: Certificates | null) {
     this.#server = server;
     this.#on = on;
+    this.#certificates = certificates;
   }
 
   /**
@@ -24,12 +31,12 @@ export class Listener {
     admits: (address: string) => boolean,
     onSocket: (socket: Socket, address: string) => void,
   ): Promise<Listener> {
-    const secureContext = on.tls === undefined ? null : createSecureContext(on.tls);
+    const certificates = on.tls === undefined ? null : { context: createSecureContext(on.tls) };
     const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
     server.on("connection", (socket) => {
       const address = socket.remoteAddress ?? "";
       if (!admits(address)) socket.destroy();
-      else onSocket(secureContext === null ? socket : secured(socket, on, secureContext), address);
+      else onSocket(certificates === null ? socket : secured(socket, on, certificates.context), address);
     });
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
@@ -37,12 +44,21 @@ export class Listener {
     });
     // A client that vanished between its arrival and its acceptance is no reason to stop.
     server.removeAllListeners("error").on("error", () => {});
-    return new Listener(server, on);
+    return new Listener(server, on, certificates);
   }
 
   get address(): BoundAddress {
     const { port } = this.#server.address() as AddressInfo;
     return { host: this.#on.host, port, tls: this.#on.tls !== undefined };
+  }
+
+  /**
+   * Clients that come from now on are shown other certificates. Does nothing where there is no TLS.
+   *
+   * @throws what `createSecureContext` throws; then nothing has changed
+   */
+  replaceCertificates(tls: SecureContextOptions): void {
+    if (this.#certificates !== null) this.#certificates.context = createSecureContext(tls);
   }
 
   /** Takes no more connections; those that there are stay. */
