@@ -1,4 +1,5 @@
 import type { Clock, SubscribeOptions, Subscription } from "@waybill/core";
+import { settledWithin } from "@waybill/core/internal";
 import type { Engine } from "./engine/engine.ts";
 import type { GroupQueue } from "./groups/group-queue.ts";
 import type { DeliveryHandler } from "./groups/member.ts";
@@ -71,9 +72,7 @@ export class NativeSubscription implements Subscription {
       if (member.inFlight.size > 0) {
         const { promise, resolve } = Promise.withResolvers<void>();
         member.onIdle = resolve;
-        const cancel = this.#clock.after(deadlineMs, resolve);
-        await promise;
-        cancel();
+        await settledWithin(promise, deadlineMs, this.#clock);
       }
       group.takeBack(member);
     }

@@ -1,3 +1,4 @@
+export { settledWithin } from "./ports/settled-within.ts";
 export { untilAborted } from "./ports/until-aborted.ts";
 export { messageIds } from "./message/message-id.ts";
 export { JSON_CONTENT } from "./message/payload.ts";

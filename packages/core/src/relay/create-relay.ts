@@ -5,6 +5,7 @@ import type { Broker } from "../ports/broker.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { EventListener } from "../ports/events.ts";
 import type { Random } from "../ports/random.ts";
+import { settledWithin } from "../ports/settled-within.ts";
 import type { Storage } from "../ports/storage.ts";
 import { processName } from "../system/process-name.ts";
 import { systemClock } from "../system/system-clock.ts";
@@ -292,8 +293,8 @@ class RelayProcess<Tx> implements Relay {
     const leading = this.#leading;
     if (leading === null) return;
     if (leading.gate.trouble !== null) leading.keeper.stop();
-    const cancel = this.#clock.after(options.deadlineMs, () => leading.keeper.stop());
+    await settledWithin(leading.done, options.deadlineMs, this.#clock);
+    leading.keeper.stop();
     await leading.done;
-    cancel();
   }
 }

@@ -1,5 +1,6 @@
 import type { Clock } from "../../ports/clock.ts";
 import type { Delivery, SubscribeOptions, Subscription, Verdict } from "../../ports/broker.ts";
+import { settledWithin } from "../../ports/settled-within.ts";
 import type { GroupLane, Item } from "./group-lane.ts";
 
 /** How long `close` lets deliveries settle unless it is told. */
@@ -108,9 +109,7 @@ export class GroupMember implements Subscription {
   async #drain(deadlineMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#drained = resolve;
-    const cancel = this.#group.clock.after(deadlineMs, resolve);
-    await promise;
-    cancel();
+    await settledWithin(promise, deadlineMs, this.#group.clock);
     this.#drained = null;
   }
 }
