@@ -53,6 +53,7 @@ export async function drain(
   const client = await open(url);
   const asking = await open(url);
   const channel = await asking.createChannel();
+  await declare(asking, queues); // The first life may have ended before that.
   await Promise.all(queues.map((queue) => consume(client, queue)));
   const isEmpty = async (queue: QueueLedger): Promise<boolean> =>
     (await channel.checkQueue(queue.name)).messageCount === 0;

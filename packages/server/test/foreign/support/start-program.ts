@@ -12,6 +12,9 @@ export interface ForeignProgram {
   event(name: string, deadlineMs?: number): Promise<ProgramEvent>;
   /** Its exit code; waits for its end. */
   exitCode(deadlineMs?: number): Promise<number>;
+  hasEnded(): boolean;
+  /** SIGKILL; resolves when it has ended. */
+  kill(): Promise<void>;
   /** Everything that it wrote, besides events. */
   readonly output: readonly string[];
 }
@@ -42,14 +45,17 @@ export function startProgram({ command, args, env, cwd }: ProgramCall): ForeignP
     if (line.startsWith("{")) events.push(JSON.parse(line) as ProgramEvent);
     else output.push(line);
   });
-  onTestFinished(async () => {
+  const kill = async (): Promise<void> => {
     child.kill("SIGKILL");
     await ended;
-  });
+  };
+  onTestFinished(kill);
   const described = (what: string) => (): string =>
     `${what} of ${command}\n${output.slice(-40).join("\n")}\n${JSON.stringify(events.slice(-3))}`;
   return {
     output,
+    kill,
+    hasEnded: () => code !== undefined,
     async event(name, deadlineMs = 60_000) {
       const find = (): ProgramEvent | undefined => events.find(({ event }) => event === name);
       await waitFor(() => find() ?? code !== undefined, { deadlineMs, describe: described(`event ${name}`) });
