@@ -75,3 +75,25 @@ test("who is reading a segment when it is freed gets its records or the gap", as
       expect(found.has(offset)).toBe(true);
   }
 });
+
+test("who inspects a log in use, while segments come and go, is not alarmed", async () => {
+  const directory = await temporaryDirectory();
+  const log = await openSmall(directory);
+  let isWriting = true;
+  const inspections = (async () => {
+    let count = 0;
+    for (; isWriting || count === 0; count += 1) {
+      const found = await inspectLog(directory);
+      expect(found).toMatchObject({ owner: { pid: process.pid }, damage: [] });
+    }
+    return count;
+  })();
+  for (let round = 0; round < 4; round += 1) {
+    for (const text of CONTENTS) await appendText(log, text);
+    const { durableOffset } = log;
+    await log.dropRange(durableOffset - 80, durableOffset - 40);
+    await log.dropBefore(durableOffset - 100);
+  }
+  isWriting = false;
+  expect(await inspections).toBeGreaterThan(3);
+});

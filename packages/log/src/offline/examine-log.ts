@@ -48,6 +48,8 @@ export async function examineLog(
       throw error;
     });
     if (segment !== null) segments.push(segment);
+    // Its owner dropped it meanwhile, and everything before it.
+    else segments.length = 0;
   }
   const verdicts = segments.map((segment, index) => judge(segment, segments[index + 1] ?? null, options));
   const tornTail = tornTailOf(segments.at(-1), options);

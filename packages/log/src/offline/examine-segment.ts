@@ -1,6 +1,6 @@
 import type { LogGap } from "../format/log-gap.ts";
 import { frameBytes } from "../format/batch-frame.ts";
-import { SEGMENT_HEADER_BYTES } from "../format/segment-header.ts";
+import { decodeSegmentHeader, SEGMENT_HEADER_BYTES } from "../format/segment-header.ts";
 import type { FileSystem } from "../ports/file-system.ts";
 import { FileWindow } from "../read/file-window.ts";
 import type { BadPart } from "../read/walk-segment.ts";
@@ -19,10 +19,14 @@ export interface ExaminedSegment {
 }
 
 /** Reads one segment from front to back. Memory for one batch; damage is no error. */
-export async function examineSegment(fileSystem: FileSystem, file: SegmentFile): Promise<ExaminedSegment> {
-  const opened = await fileSystem.open(file.path, "read");
+export async function examineSegment(fileSystem: FileSystem, listed: SegmentFile): Promise<ExaminedSegment> {
+  const opened = await fileSystem.open(listed.path, "read");
   try {
     const window = await FileWindow.on(opened, { salvage: true });
+    // Since it was listed, its owner may have put another file of the same name there.
+    const header = decodeSegmentHeader(await window.view(0, SEGMENT_HEADER_BYTES));
+    const isSame = typeof header !== "string" && header.baseOffset === listed.baseOffset;
+    const file: SegmentFile = isSame ? { ...listed, ...header } : listed;
     const bads: BadPart[] = [];
     const gaps: LogGap[] = [];
     const { baseOffset, createdAt } = file;
