@@ -9,6 +9,8 @@ const RETRY_MS = 100;
 
 /** Where dead letters go. */
 export interface DeadLetterPost {
+  /** Nothing can be stored any more; what is dying is where it was after the next start. */
+  readonly isOver: boolean;
   now(): number;
   sleep(ms: number): Promise<void>;
   read(offset: number): Promise<FindStored>;
@@ -57,9 +59,11 @@ export class DeadLetters {
     try {
       for (;;) {
         const waiting = this.#waiting.get(queue) ?? [];
-        if (waiting.length === 0 || queue.isDeleted) break;
+        if (waiting.length === 0 || queue.isDeleted || this.#post.isOver) break;
         this.#waiting.set(queue, []);
         await this.#bury(queue, waiting);
+        // It may have waited with more until these were gone.
+        queue.schedule();
       }
     } catch (error) {
       this.#post.onDamage(error);
@@ -81,7 +85,10 @@ export class DeadLetters {
         queue.settle(held);
         continue;
       }
-      while (!this.#post.takes(content.byteLength)) await this.#post.sleep(RETRY_MS);
+      while (!this.#post.takes(content.byteLength)) {
+        if (this.#post.isOver) return;
+        await this.#post.sleep(RETRY_MS);
+      }
       this.#send(queue, content, reason, held);
     }
   }

@@ -99,7 +99,7 @@ export class DelayedMessages {
     const keys = [routingKey];
     const queues = this.#post.route(delayed?.virtualHost ?? "", exchange, content, keys);
     if (queues.length === 0) return this.#drop(offset);
-    while (!this.#post.takes(content.byteLength)) await this.#pause();
+    while (!this.#isStopped && !this.#post.takes(content.byteLength)) await this.#pause();
     if (this.#isStopped) return;
     const due = new Content({
       exchange,

@@ -66,6 +66,10 @@ export class Engine implements QueueEngine, HostServices {
     log.onPoisoned = (error) => this.onDamage(error);
   }
 
+  get isOver(): boolean {
+    return this.#failure !== null || this.#closing !== null;
+  }
+
   get onBlocked(): (reason: string | null) => void {
     return this.#blocking.onChange;
   }
@@ -231,7 +235,7 @@ export class Engine implements QueueEngine, HostServices {
   }
 
   onDamage(error: unknown): void {
-    if (this.#failure !== null || this.#closing !== null) return;
+    if (this.isOver) return;
     this.#failure = error instanceof Error ? error : new Error(String(error));
     this.#stopTimers();
     this.onFailed(this.#failure);
