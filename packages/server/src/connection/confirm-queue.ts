@@ -79,7 +79,7 @@ export class ConfirmQueue {
   /** Has everything stored that was added since the last call. Answers how many bytes that are. */
   flush(): number {
     const bytes = this.#bytes;
-    if (bytes === 0) return 0;
+    if (bytes === 0 || this.#hasFailed) return 0;
     const batch: Batch = { shares: this.#shares, bytes, isDurable: false };
     this.#shares = [];
     this.#bytes = 0;

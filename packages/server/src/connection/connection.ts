@@ -146,12 +146,17 @@ export class Connection {
 
   /** Handles what has arrived, until an answer must be awaited or there is no room for answers. */
   #read(): void {
-    while (this.#work === null && !this.#output.isOverfull && this.#next()) {
-      // Every frame is handled in there.
+    try {
+      while (this.#work === null && !this.#output.isOverfull && this.#next()) {
+        // Every frame is handled in there.
+      }
+      this.#publishes.flush();
+      if (this.#output.isOverfull) this.#reads.hold(ReadHold.output);
+      this.#stopWhenIdle();
+    } catch (error) {
+      // A defect costs its own connection, never the server.
+      this.#fail(error, null);
     }
-    this.#publishes.flush();
-    if (this.#output.isOverfull) this.#reads.hold(ReadHold.output);
-    this.#stopWhenIdle();
   }
 
   /** Handles one frame; false when there is none. */
@@ -335,11 +340,15 @@ export class Connection {
     if (this.#isReleased || this.#work !== null) return;
     this.#isReleased = true;
     this.#heartbeat?.stop();
-    this.#channels?.close();
-    if (this.#agreement === null) return;
-    this.#publishes.flush();
-    this.#host.engine.connectionClosed(this);
     this.#presence.leave();
+    if (this.#agreement === null) return;
+    try {
+      this.#channels?.close();
+      this.#publishes.flush();
+      this.#host.engine.connectionClosed(this);
+    } catch (error) {
+      this.#defect(error);
+    }
   }
 
   #closed(): void {

@@ -175,3 +175,30 @@ test("a client that does not agree to a close is dropped", async () => {
   await client.expect("connection.close");
   await client.closed();
 });
+
+test("an engine that throws costs one connection, which is told 541, and nothing else", async () => {
+  const broken = new Error("the engine is broken");
+  const { open, engine, events, server } = await startBed();
+  const other = await open();
+  const client = await open();
+  const connectionClosed = engine.connectionClosed.bind(engine);
+  engine.flush = () => {
+    throw broken;
+  };
+  engine.connectionClosed = () => {
+    engine.connectionClosed = connectionClosed;
+    throw broken;
+  };
+  client.send(1, { name: "confirm.select", nowait: false });
+  client.publish(1, "q", Buffer.from("x"));
+  await client.expect("confirm.select-ok");
+  expect(await client.expect("connection.close")).toMatchObject({
+    replyCode: 541,
+    replyText: "INTERNAL_ERROR - an error inside the server",
+  });
+  const defects = events.filter(({ type }) => type === "server.defect");
+  expect(defects).toContainEqual({ type: "server.defect", level: "error", error: broken });
+  expect(server.report()).toMatchObject({ connections: 1, unflushedBytes: 0 });
+  other.send(1, { name: "confirm.select", nowait: false });
+  await other.expect("confirm.select-ok");
+});

@@ -31,8 +31,8 @@ test("a thousand connections publish and consume, and all leave", async () => {
   );
   await waitFor(() => got.size === CONNECTIONS);
   await Promise.all(models.map((model) => model.close()));
-  await waitFor(() => server.report().connections === 0);
-  expect(server.report()).toMatchObject({ channels: 0, unflushedBytes: 0, messagesConfirmed: CONNECTIONS });
+  await waitFor(() => server.report().connections === 0 && server.report().unflushedBytes === 0);
+  expect(server.report()).toMatchObject({ channels: 0, messagesConfirmed: CONNECTIONS });
 });
 
 test("a flood of clients that never log in keeps nobody out who was in, and is gone in time", async () => {
