@@ -28,9 +28,14 @@ export async function runBroker({ config, ...flags }: GivenSettings): Promise<vo
   if (ended instanceof Error) process.exitCode = FAILED;
   const reason = ended instanceof Error ? ended.message : ended;
   log.line("info", "stopping", { reason }, `Stopping (${reason})`);
-  await broker.close({ deadlineMs: settings.shutdownTimeout });
-  log.line("info", "stopped", {}, "Stopped");
-  setTimeout(() => process.exit(), LINGER_MS).unref();
+  // Whatever may hold the process up, now or after an error: there is nothing left to do for it.
+  const exitSoon = (): unknown => setTimeout(() => process.exit(), LINGER_MS).unref();
+  try {
+    await broker.close({ deadlineMs: settings.shutdownTimeout });
+    log.line("info", "stopped", {}, "Stopped");
+  } finally {
+    exitSoon();
+  }
 }
 
 function stopSignal(): Promise<NodeJS.Signals> {

@@ -33,15 +33,27 @@ export async function startBroker(
   onEvent: BrokerEventListener,
 ): Promise<RunningBroker> {
   const opened: Closer[] = [];
-  const close = async (deadlineMs: number): Promise<void> => {
-    for (let closer = opened.pop(); closer !== undefined; closer = opened.pop()) await closer(deadlineMs);
-  };
+  const close = (deadlineMs: number): Promise<void> => closeAll(opened, deadlineMs);
   try {
     return await start(loaded, onEvent, opened, close);
   } catch (error) {
-    await close(0);
+    // Why it could not start says more than why it could not end.
+    await close(0).catch(() => undefined);
     throw error;
   }
+}
+
+/** Ends every part, also when one of them fails. Throws what the first one threw. */
+async function closeAll(opened: Closer[], deadlineMs: number): Promise<void> {
+  const errors: unknown[] = [];
+  for (let closer = opened.pop(); closer !== undefined; closer = opened.pop()) {
+    try {
+      await closer(deadlineMs);
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
 }
 
 async function start(
