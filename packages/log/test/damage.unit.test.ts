@@ -1,9 +1,12 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { BATCH_HEADER_BYTES, SEGMENT_HEADER_BYTES } from "@waybill/log/internal";
 import { seededRandom } from "@waybill/services";
 import { checkDamaged } from "./damage-check.ts";
 import type { Place, SegmentBytes, StoredLog } from "./stored-log.ts";
 import { flipped, placesOf, storedLog, withFile } from "./stored-log.ts";
+
+// Thousands of logs are opened: on a busy machine that takes longer than a unit test may.
+vi.setConfig({ testTimeout: 60_000 });
 
 /** Few batches in each of three segments: every bit of them is flipped. */
 const stored = (): Promise<StoredLog> => storedLog({ records: 9, recordBytes: 1900 });

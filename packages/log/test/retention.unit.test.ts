@@ -79,21 +79,22 @@ test("who is reading a segment when it is freed gets its records or the gap", as
 test("who inspects a log in use, while segments come and go, is not alarmed", async () => {
   const directory = await temporaryDirectory();
   const log = await openSmall(directory);
-  let isWriting = true;
-  const inspections = (async () => {
+  const writing = new AbortController();
+  const inspectAll = async (): Promise<number> => {
     let count = 0;
-    for (; isWriting || count === 0; count += 1) {
+    for (; !writing.signal.aborted || count === 0; count += 1) {
       const found = await inspectLog(directory);
       expect(found).toMatchObject({ owner: { pid: process.pid }, damage: [] });
     }
     return count;
-  })();
+  };
+  const inspections = inspectAll();
   for (let round = 0; round < 4; round += 1) {
     for (const text of CONTENTS) await appendText(log, text);
     const { durableOffset } = log;
     await log.dropRange(durableOffset - 80, durableOffset - 40);
     await log.dropBefore(durableOffset - 100);
   }
-  isWriting = false;
+  writing.abort();
   expect(await inspections).toBeGreaterThan(3);
 });

@@ -24,9 +24,9 @@ export async function examineSegment(fileSystem: FileSystem, listed: SegmentFile
   try {
     const window = await FileWindow.on(opened, { salvage: true });
     // Since it was listed, its owner may have put another file of the same name there.
-    const header = decodeSegmentHeader(await window.view(0, SEGMENT_HEADER_BYTES));
-    const isSame = typeof header !== "string" && header.baseOffset === listed.baseOffset;
-    const file: SegmentFile = isSame ? { ...listed, ...header } : listed;
+    const now = decodeSegmentHeader(await window.view(0, SEGMENT_HEADER_BYTES));
+    const isSame = typeof now !== "string" && now.baseOffset === listed.baseOffset;
+    const file: SegmentFile = isSame ? { ...listed, ...now } : listed;
     const bads: BadPart[] = [];
     const gaps: LogGap[] = [];
     const { baseOffset, createdAt } = file;
