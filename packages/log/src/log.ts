@@ -206,11 +206,17 @@ export class Log implements AsyncDisposable {
     const segments = this.#catalog.before(offset);
     if (segments.length === 0) return;
     this.#reader.forgetBefore(offset);
-    for (const { path } of segments) {
-      await this.#catalog.closeFile(path);
-      // One that cannot be removed stays known, and so do all behind it: a gap would look like damage.
-      await this.#options.fileSystem.remove(path);
+    for (const segment of segments) {
+      // Before its file is gone, so that readers are told that it was dropped.
       this.#catalog.forgetOldest();
+      try {
+        await this.#catalog.closeFile(segment.path);
+        await this.#options.fileSystem.remove(segment.path);
+      } catch (error) {
+        // One that cannot be removed stays known, and so do all behind it: a gap would look like damage.
+        this.#catalog.bringBack(segment);
+        throw error;
+      }
     }
     await this.#options.fileSystem.syncDirectory(this.#folder);
   }

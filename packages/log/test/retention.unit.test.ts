@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { LogGap } from "@waybill/log";
-import { inspectLog } from "@waybill/log";
+import { inspectLog, LogError } from "@waybill/log";
 import { appendText, openSmall, temporaryDirectory, texts } from "./log-fixture.ts";
 
 const CONTENTS = Array.from({ length: 120 }, (_, index) => `record ${index}`.padEnd(500, "."));
@@ -97,4 +97,23 @@ test("who inspects a log in use, while segments come and go, is not alarmed", as
   }
   writing.abort();
   expect(await inspections).toBeGreaterThan(3);
+});
+
+test("who reads what is being dropped is told so", async () => {
+  const log = await openSmall(await temporaryDirectory());
+  for (const text of CONTENTS) await appendText(log, text);
+  const { nextOffset } = log;
+  const dropping = log.dropBefore(nextOffset);
+  const outcomes: unknown[] = [];
+  while (log.segmentCount > 1) {
+    const reads = Array.from({ length: nextOffset }, (_, offset) =>
+      log.read(offset).then(
+        ({ records }) => records[0]?.data.toString() === CONTENTS[offset],
+        (error: unknown) => error instanceof LogError && error.code,
+      ),
+    );
+    outcomes.push(...(await Promise.all(reads)));
+  }
+  await dropping;
+  expect(outcomes.filter((outcome) => outcome !== true && outcome !== "OFFSET_DROPPED")).toEqual([]);
 });

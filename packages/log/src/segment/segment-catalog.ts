@@ -93,6 +93,11 @@ export class SegmentCatalog {
     this.#segments.shift();
   }
 
+  /** The inverse of `forgetOldest`. */
+  bringBack(segment: CatalogSegment): void {
+    this.#segments.unshift(segment);
+  }
+
   async read(segment: SegmentPlace, into: Buffer, position: number): Promise<number> {
     const { path } = segment;
     this.#readers.set(path, (this.#readers.get(path) ?? 0) + 1);
