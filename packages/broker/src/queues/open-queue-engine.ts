@@ -37,6 +37,7 @@ export async function openQueueEngine(options: QueueEngineOptions): Promise<Queu
     }
     const checkpointer = new Checkpointer(engine, log, resolved);
     engine.commits.onAppended = (bytes) => checkpointer.appended(bytes);
+    engine.onDiskFull = () => checkpointer.relieve();
     engine.beforeClose = () => checkpointer.close();
     return engine;
   } catch (error) {

@@ -38,6 +38,12 @@ export async function writeCheckpoint(
   await fileSystem.syncDirectory(dataDir);
 }
 
+/** Durable when it resolves. */
+export async function removeCheckpoint(fileSystem: FileSystem, dataDir: string): Promise<void> {
+  for (const name of ["checkpoint.tmp", "checkpoint"]) await fileSystem.remove(join(dataDir, name));
+  await fileSystem.syncDirectory(dataDir);
+}
+
 /** The checkpoint, `null` if there is none, or what is wrong with it. */
 export async function readCheckpoint(
   fileSystem: FileSystem,

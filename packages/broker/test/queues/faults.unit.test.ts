@@ -4,9 +4,11 @@ import { nodeFileSystem } from "@waybill/log";
 import { FaultyFileSystem } from "@waybill/log/testing";
 import { openQueueEngine } from "@waybill/broker/queues";
 import { Client, numbered, openClient, openEngine, temporaryDirectory, WAIT } from "./engine-fixture.ts";
+import { SmallDisk } from "./small-disk.ts";
 
 const SMALL = { segmentBytes: 8192, fillAheadBytes: 4096, messageBytesMax: 4096, checkpointBytes: 8192 };
 const COUNT = 60;
+const WAIT_OFTEN = { ...WAIT, interval: 0 };
 
 /** Publishes until something fails; answers how many were confirmed. */
 async function publishUntilFailure(client: Client, hasFailed: () => boolean): Promise<number> {
@@ -96,6 +98,35 @@ test("on a full disk publishers are refused and told, consumers go on, and it en
   await engine.flush();
   await vi.waitFor(() => expect(client.texts.at(-1)).toBe("again"), WAIT);
 });
+
+test.each([8, 10])(
+  "a disk of %i MiB that is full to the last block is free again when what is on it was consumed",
+  async (sizeMib) => {
+    const fileSystem = new SmallDisk(sizeMib * 1024 * 1024);
+    const dataDir = await temporaryDirectory();
+    const sizes = { segmentBytes: 1024 * 1024, fillAheadBytes: 512 * 1024 };
+    const client = await openClient(dataDir, { fileSystem, ...sizes });
+    await client.declare("q");
+    await client.declare("old");
+    await client.send("old", "straggler");
+    const body = "x".repeat(50_000);
+    for (let round = 0; round < 2; round += 1) {
+      let stored = 0;
+      await vi.waitFor(async () => {
+        const verdict = client.publish("q", body);
+        await client.engine.flush();
+        stored += verdict === "routed" ? 1 : 0;
+        expect(verdict).toBe("refused");
+      }, WAIT_OFTEN);
+      expect(stored).toBeGreaterThan(20);
+      expect(await client.drain("q")).toHaveLength(stored);
+      await vi.waitFor(async () => expect((await client.engine.report()).blockedBy).toBeNull(), WAIT);
+    }
+    await client.engine.close();
+    const later = await openClient(dataDir, sizes);
+    expect([later.count("old"), later.count("q")]).toEqual([1, 0]);
+  },
+);
 
 test("a directory of the embedded broker is refused, and says what to do", async () => {
   const { nativeBroker } = await import("@waybill/broker");

@@ -5,6 +5,8 @@ const POLL_MS = 250;
 /** Notices when the log takes nothing more, and when it does again. */
 export class Blocking {
   onChange: (reason: string | null) => void = () => {};
+  /** Called now and then while it lasts. */
+  onWaiting: () => void = () => {};
   readonly #clock: Clock;
   readonly #refusal: () => Error | null;
   #reason: string | null = null;
@@ -29,6 +31,7 @@ export class Blocking {
     if (reason !== null && this.#cancelTimer === null) {
       this.#cancelTimer = this.#clock.after(POLL_MS, () => {
         this.#cancelTimer = null;
+        this.onWaiting();
         this.check();
       });
     }

@@ -37,6 +37,8 @@ export class Engine implements QueueEngine, HostServices {
   readonly commits: Commits;
   readonly store: MessageStore;
   readonly delayed: DelayedMessages;
+  /** Called now and then while the disk is full: what was settled may have made room. */
+  onDiskFull: () => void = () => {};
   /** What a checkpoint does before the log is closed. */
   beforeClose: () => Promise<void> = () => Promise.resolve();
   lastQueueId = 0;
@@ -63,6 +65,7 @@ export class Engine implements QueueEngine, HostServices {
     this.#deadLetters = new DeadLetters(this);
     this.delayed = new DelayedMessages(this);
     this.#blocking = new Blocking(options.clock, () => (log.failure === null ? log.refusal(0) : null));
+    this.#blocking.onWaiting = () => this.onDiskFull();
     log.onPoisoned = (error) => this.onDamage(error);
   }
 

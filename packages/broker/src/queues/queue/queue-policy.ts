@@ -1,7 +1,7 @@
 import type { FieldTable, QueueSpec } from "../contract.ts";
 import { RefusalError } from "../refusal.ts";
 
-export type Overflow = "drop-head" | "reject-publish" | "reject-publish-dlx";
+type Overflow = "drop-head" | "reject-publish" | "reject-publish-dlx";
 
 /** What the arguments of a queue ask for. */
 export interface QueuePolicy {

@@ -131,7 +131,8 @@ export class Queue implements QueueHandle, Destination {
     const { isTransient, body } = content;
     this.#readyBytes += body.length;
     if (this.#index.size === 0 && this.consumers.size > 0 && this.#hasFrontRoom) {
-      this.#front.push(this.#load(new Held(offset, isTransient, false), content));
+      const kept = this.consumers.hasRoom ? content : content.detached();
+      this.#front.push(this.#load(new Held(offset, isTransient, false), kept));
     } else {
       this.#index.append(offset, isTransient, body.length);
     }
@@ -381,13 +382,13 @@ export class Queue implements QueueHandle, Destination {
 
   #fill(find: FindStored): void {
     if (this.isDeleted) return;
-    if (!this.#front.fill(find, (held, content) => this.#load(held, content))) return;
+    if (!this.#front.fill(find, (held, content) => this.#load(held, content.detached()))) return;
     for (let offset = this.#index.peek(); offset !== -1; offset = this.#index.peek()) {
       if (this.#front.size > 0 && !this.#hasFrontRoom) return;
       const found = find(offset);
       if (found === null) return;
       const held = this.#index.shift();
-      if (held !== null && found !== "lost") this.#front.push(this.#load(held, found));
+      if (held !== null && found !== "lost") this.#front.push(this.#load(held, found.detached()));
     }
   }
 }

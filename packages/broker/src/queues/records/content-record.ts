@@ -24,6 +24,8 @@ const HEAD_BYTES = 20;
 const FLAG_TRANSIENT = 1;
 const FLAG_MOVED = 2;
 const FLAG_DELAYED = 4;
+/** A message that waits in memory keeps at most so many times its size there. */
+const SHARE_MAX = 4;
 /** `expiration` among the flags of the properties. */
 const EXPIRATION_FLAG = 0x01;
 
@@ -95,6 +97,20 @@ export class Content implements RecordSource, ContentFields {
   get expirationMs(): number | null {
     if (((this.properties[0] ?? 0) & EXPIRATION_FLAG) === 0) return null;
     return Number(readProperty(this.properties, "expiration"));
+  }
+
+  /** The same in memory of its own, where it is a small part of a block that it would keep in memory as a whole. */
+  detached(): Content {
+    const { properties, body } = this;
+    if (body.buffer.byteLength <= (properties.length + body.length) * SHARE_MAX) return this;
+    const bytes = Buffer.allocUnsafeSlow(properties.length + body.length);
+    bytes.set(properties, 0);
+    bytes.set(body, properties.length);
+    return new Content({
+      ...this,
+      properties: bytes.subarray(0, properties.length),
+      body: bytes.subarray(properties.length),
+    });
   }
 
   writeTo(target: Buffer, start: number): void {

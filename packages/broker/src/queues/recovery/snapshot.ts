@@ -22,7 +22,7 @@ const PIECE_BYTES = 32 * 1024;
 const PAIRS_MAX = 2000;
 
 /** One queue as it stood when the snapshot was taken. */
-export interface QueueState {
+interface QueueState {
   readonly queue: Queue;
   readonly horizon: number;
   /** What is near the head, unsettled or dying, by offset. */

@@ -1,5 +1,6 @@
 import type { Log, RecordSource } from "@waybill/log";
-import { writeCheckpoint } from "../../storage/checkpoint-file.ts";
+import type { Checkpoint } from "../../storage/checkpoint-file.ts";
+import { removeCheckpoint, writeCheckpoint } from "../../storage/checkpoint-file.ts";
 import type { Engine } from "../engine/engine.ts";
 import { report } from "../events.ts";
 import type { ResolvedQueueEngineOptions } from "../options.ts";
@@ -33,11 +34,13 @@ export class Checkpointer {
   appended(bytes: number): void {
     this.#appendedBytes += bytes;
     if (this.#running !== null) return;
-    if (this.#appendedBytes < Math.max(this.#options.checkpointBytes, this.#snapshotBytes * SNAPSHOT_SHARE))
-      return;
-    this.#running = this.write(false).finally(() => {
-      this.#running = null;
-    });
+    const { checkpointBytes } = this.#options;
+    if (this.#appendedBytes >= Math.max(checkpointBytes, this.#snapshotBytes * SNAPSHOT_SHARE)) this.#start();
+  }
+
+  /** The disk is full: a checkpoint is due as soon as anything happened since the last one. */
+  relieve(): void {
+    if (this.#running === null && this.#appendedBytes > 0) this.#start();
   }
 
   /** The last one, when everything else has ended. */
@@ -63,9 +66,32 @@ export class Checkpointer {
     const snapshot = takeSnapshot(this.#engine, isFinal);
     const snapshotOffset = this.#log.nextOffset;
     this.#snapshotBytes = await this.#append(snapshot.records());
-    const { fileSystem, dataDir } = this.#options;
-    await writeCheckpoint(fileSystem, dataDir, { snapshotOffset, provenOffset: this.#log.durableOffset });
+    const checkpoint = { snapshotOffset, provenOffset: this.#log.durableOffset };
+    const isWritten = await this.#point(checkpoint);
     await this.#retention.run(snapshot, Math.min(snapshot.replayFrom, snapshotOffset));
+    if (!isWritten) await this.#point(checkpoint);
+  }
+
+  /**
+   * Writes the file that says where the snapshot is. A full disk may have no room for it: then the old one goes, for
+   * without any the log is searched for its newest snapshot, and what that does not need can be freed.
+   */
+  async #point(checkpoint: Checkpoint): Promise<boolean> {
+    const { fileSystem, dataDir } = this.#options;
+    try {
+      await writeCheckpoint(fileSystem, dataDir, checkpoint);
+      return true;
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      await removeCheckpoint(fileSystem, dataDir);
+      return false;
+    }
+  }
+
+  #start(): void {
+    this.#running = this.write(false).finally(() => {
+      this.#running = null;
+    });
   }
 
   /** A little at a time, so that messages get their turn and memory stays bounded. */
@@ -89,4 +115,8 @@ export class Checkpointer {
   #breathe(): Promise<void> {
     return this.#options.clock.sleep(0);
   }
+}
+
+function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
 }

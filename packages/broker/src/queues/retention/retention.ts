@@ -48,15 +48,22 @@ export class Retention {
     );
     this.#forgetSettled(lives);
     let kept = segments.length;
+    let failure: unknown = null;
     for (const [index, life] of lives.entries()) {
       const mayCopy = index < old.length - SEGMENTS_LEFT_ALONE && isSparse(life);
       if (life.count > 0 && !(mayCopy && (await this.#copyForward(life)))) continue;
-      await this.#log.dropRange(life.segment.baseOffset, life.segment.endOffset);
-      kept -= 1;
+      try {
+        await this.#log.dropRange(life.segment.baseOffset, life.segment.endOffset);
+        kept -= 1;
+      } catch (error) {
+        // In the middle it takes a little room, which a full disk has only when the others have gone.
+        failure ??= error;
+      }
     }
     // Freed segments at the very beginning leave nothing behind.
     const first = this.#log.segments.find(({ isDropped }) => !isDropped);
     if (first !== undefined) await this.#log.dropBefore(first.baseOffset);
+    if (failure !== null) throw failure;
     this.#alarm(kept * this.#options.segmentBytes, oldest);
   }
 
