@@ -73,9 +73,10 @@ test("users are added, listed, changed and removed; the file is its owner's alon
   const before = await readFile(file, "utf8");
   expect(before).toContain("$scrypt$ln=");
   expect(before).not.toContain("secret");
-  const again = await users("add", "ada");
-  expect(again.code).toBe(2);
-  expect(again.stderr).toMatch(/There is a user ada in .*users\.json already/);
+  expect(await users("add", "ada")).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/There is a user ada in .*users\.json already/) as string,
+  });
   expect(await users("permit", "ada", "--read", "(")).toMatchObject({
     code: 2,
     stderr: expect.stringMatching(/"\(" is no pattern: missing closing \)/) as string,
