@@ -165,7 +165,7 @@ test("a message that only expires round and round is dropped, one that a client 
   await client.declare("b", {
     "x-dead-letter-exchange": "",
     "x-dead-letter-routing-key": "a",
-    "x-message-ttl": 20,
+    "x-message-ttl": 600,
   });
   await client.send("a", "1");
   await vi.waitFor(() => expect(client.count("b")).toBe(1), WAIT);

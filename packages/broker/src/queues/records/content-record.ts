@@ -107,9 +107,15 @@ export class Content implements RecordSource, ContentFields {
     bytes.set(properties, 0);
     bytes.set(body, properties.length);
     return new Content({
-      ...this,
+      exchange: this.exchange,
+      routingKey: this.routingKey,
       properties: bytes.subarray(0, properties.length),
       body: bytes.subarray(properties.length),
+      isTransient: this.isTransient,
+      publishedAt: this.publishedAt,
+      queueIds: this.queueIds,
+      movedFrom: this.movedFrom,
+      delayed: this.delayed,
     });
   }
 

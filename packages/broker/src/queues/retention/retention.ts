@@ -48,7 +48,7 @@ export class Retention {
     );
     this.#forgetSettled(lives);
     let kept = segments.length;
-    let failure: unknown = null;
+    let failure: Error | null = null;
     for (const [index, life] of lives.entries()) {
       const mayCopy = index < old.length - SEGMENTS_LEFT_ALONE && isSparse(life);
       if (life.count > 0 && !(mayCopy && (await this.#copyForward(life)))) continue;
@@ -57,7 +57,7 @@ export class Retention {
         kept -= 1;
       } catch (error) {
         // In the middle it takes a little room, which a full disk has only when the others have gone.
-        failure ??= error;
+        failure ??= error instanceof Error ? error : new Error(String(error));
       }
     }
     // Freed segments at the very beginning leave nothing behind.
