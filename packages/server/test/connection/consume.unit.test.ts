@@ -22,6 +22,18 @@ function textOf(message: GetMessage | ConsumeMessage | false | null): string {
   return message === false || message === null ? "nothing" : message.content.toString();
 }
 
+/** Raw, so that a test can send it where no client would. */
+const CONSUME = {
+  name: "basic.consume",
+  queue: "q",
+  consumerTag: "me",
+  noLocal: false,
+  noAck: true,
+  exclusive: false,
+  nowait: false,
+  arguments: {},
+} as const;
+
 test("a consumer gets what is there and what comes, in order, and acknowledges it", async () => {
   const bed = await startBed();
   const channel = await channelOf(bed);
@@ -43,16 +55,7 @@ test("consume-ok comes before the first delivery", async () => {
   const bed = await startBed();
   await fill(await channelOf(bed), "q", "1");
   const client = await bed.open();
-  client.send(1, {
-    name: "basic.consume",
-    queue: "q",
-    consumerTag: "",
-    noLocal: false,
-    noAck: true,
-    exclusive: false,
-    nowait: false,
-    arguments: {},
-  });
+  client.send(1, { ...CONSUME, consumerTag: "" });
   const { consumerTag } = await client.expect("basic.consume-ok");
   expect(consumerTag).toMatch(/^amq\.ctag-.{22}$/);
   expect(await client.expect("basic.deliver")).toEqual({
@@ -138,17 +141,7 @@ test("a consumer tag is used once at a time", async () => {
   const bed = await startBed();
   await fill(await channelOf(bed), "q");
   const client = await bed.open();
-  const consume = {
-    name: "basic.consume",
-    queue: "q",
-    consumerTag: "me",
-    noLocal: false,
-    noAck: true,
-    exclusive: false,
-    nowait: false,
-    arguments: {},
-  } as const;
-  client.send(1, consume, { name: "basic.cancel", consumerTag: "me", nowait: false }, consume, consume);
+  client.send(1, CONSUME, { name: "basic.cancel", consumerTag: "me", nowait: false }, CONSUME, CONSUME);
   await client.expect("basic.consume-ok");
   await client.expect("basic.cancel-ok");
   await client.expect("basic.consume-ok");
@@ -181,16 +174,7 @@ test("a client that does not know basic.cancel from the server is not sent one",
   const channel = await channelOf(bed);
   await fill(channel, "q");
   const client = await bed.open();
-  client.send(1, {
-    name: "basic.consume",
-    queue: "q",
-    consumerTag: "me",
-    noLocal: false,
-    noAck: true,
-    exclusive: false,
-    nowait: false,
-    arguments: {},
-  });
+  client.send(1, CONSUME);
   await client.expect("basic.consume-ok");
   await channel.deleteQueue("q");
   client.send(1, { name: "confirm.select", nowait: false });
@@ -263,20 +247,7 @@ test("channel.flow stops deliveries and lets them go on", async () => {
   const client = await bed.open();
   const channel = await channelOf(bed);
   await fill(channel, "q");
-  client.send(
-    1,
-    {
-      name: "basic.consume",
-      queue: "q",
-      consumerTag: "me",
-      noLocal: false,
-      noAck: true,
-      exclusive: false,
-      nowait: false,
-      arguments: {},
-    },
-    { name: "channel.flow", active: false },
-  );
+  client.send(1, CONSUME, { name: "channel.flow", active: false });
   await client.expect("basic.consume-ok");
   expect(await client.expect("channel.flow-ok")).toMatchObject({ active: false });
   await fill(channel, "q", "1");
@@ -294,16 +265,7 @@ test("a consumer that does not read holds up nobody, and gets everything when it
   await fill(channel, "fast");
   const slow = await bed.open();
   slow.socket.pause();
-  slow.send(1, {
-    name: "basic.consume",
-    queue: "slow",
-    consumerTag: "me",
-    noLocal: false,
-    noAck: true,
-    exclusive: false,
-    nowait: false,
-    arguments: {},
-  });
+  slow.send(1, { ...CONSUME, queue: "slow" });
   let fast = 0;
   await (await channelOf(bed)).consume("fast", () => (fast += 1), { noAck: true });
   const body = Buffer.alloc(100_000);

@@ -94,15 +94,7 @@ export class Host implements VirtualHost, SessionHost {
     routingKey: string,
     args: FieldTable,
   ): Promise<void> {
-    checkNotDefault(source);
-    checkNotDefault(destination);
-    const target = this.#exchange(destination);
-    await this.#bind({
-      source: this.#exchange(source).name,
-      destination: target,
-      routingKey,
-      arguments: args,
-    });
+    await this.#bind(this.#betweenExchanges(destination, source, routingKey, args));
   }
 
   async unbindExchange(
@@ -111,15 +103,7 @@ export class Host implements VirtualHost, SessionHost {
     routingKey: string,
     args: FieldTable,
   ): Promise<void> {
-    checkNotDefault(source);
-    checkNotDefault(destination);
-    const target = this.#exchange(destination);
-    await this.#unbind({
-      source: this.#exchange(source).name,
-      destination: target,
-      routingKey,
-      arguments: args,
-    });
+    await this.#unbind(this.#betweenExchanges(destination, source, routingKey, args));
   }
 
   async declareQueue(wanted: QueueSpec, connection: ConnectionToken): Promise<QueueCounts> {
@@ -175,13 +159,8 @@ export class Host implements VirtualHost, SessionHost {
     connection: ConnectionToken,
   ): Promise<void> {
     checkNotDefault(exchange);
-    const target = this.queueFor(queue, connection);
-    await this.#bind({
-      source: this.#exchange(exchange).name,
-      destination: target,
-      routingKey,
-      arguments: args,
-    });
+    const destination = this.queueFor(queue, connection);
+    await this.#bind({ source: this.#exchange(exchange).name, destination, routingKey, arguments: args });
   }
 
   async unbindQueue(
@@ -192,13 +171,8 @@ export class Host implements VirtualHost, SessionHost {
     connection: ConnectionToken,
   ): Promise<void> {
     checkNotDefault(exchange);
-    const target = this.queueFor(queue, connection);
-    await this.#unbind({
-      source: this.#exchange(exchange).name,
-      destination: target,
-      routingKey,
-      arguments: args,
-    });
+    const destination = this.queueFor(queue, connection);
+    await this.#unbind({ source: this.#exchange(exchange).name, destination, routingKey, arguments: args });
   }
 
   publish(publication: Publication): PublishVerdict {
@@ -304,6 +278,13 @@ export class Host implements VirtualHost, SessionHost {
     const exchange = this.exchanges.get(name);
     if (exchange === undefined || !exchange.spec.autoDelete) return;
     if (exchange.wasBound && exchange.bindings.size === 0) await this.#removeExchange(exchange);
+  }
+
+  #betweenExchanges(destination: string, source: string, routingKey: string, args: FieldTable): Binding {
+    checkNotDefault(source);
+    checkNotDefault(destination);
+    const target = this.#exchange(destination);
+    return { source: this.#exchange(source).name, destination: target, routingKey, arguments: args };
   }
 
   async #bind(binding: Binding): Promise<void> {
