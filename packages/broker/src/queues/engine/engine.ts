@@ -25,6 +25,9 @@ import { MessageStore } from "./message-store.ts";
 /** A settled message counts for the next checkpoint, too: with it, space on disk may have become free. */
 const SETTLED_BYTES = 128;
 
+/** With less space than this publishers are told that they are blocked, so that a message that fits by chance does not unblock them. */
+const BLOCKED_BELOW_BYTES = 64 * 1024;
+
 /** All virtual hosts over one open log. */
 export class Engine implements QueueEngine, HostServices {
   onFailed: (error: Error) => void = () => {};
@@ -64,7 +67,9 @@ export class Engine implements QueueEngine, HostServices {
     this.commits = new Commits(log, this.#horizons);
     this.#deadLetters = new DeadLetters(this);
     this.delayed = new DelayedMessages(this);
-    this.#blocking = new Blocking(options.clock, () => (log.failure === null ? log.refusal(0) : null));
+    this.#blocking = new Blocking(options.clock, () =>
+      log.failure === null ? log.refusal(BLOCKED_BELOW_BYTES) : null,
+    );
     this.#blocking.onWaiting = () => this.onDiskFull();
     log.onPoisoned = (error) => this.onDamage(error);
   }
