@@ -3,6 +3,7 @@ import type { RecordSource } from "@waybill/log";
 import type { Range } from "../records/control-record.ts";
 import { encodeControl } from "../records/control-record.ts";
 import type { GroupState } from "../state/broker-state.ts";
+import { LazyWrite } from "../storage/lazy-write.ts";
 
 export type AppendControl = (records: readonly RecordSource[]) => Promise<void>;
 
@@ -10,43 +11,33 @@ export type AppendControl = (records: readonly RecordSource[]) => Promise<void>;
 export class AckWriter {
   readonly #state: GroupState;
   readonly #append: AppendControl;
-  readonly #clock: Clock;
-  readonly #flushMs: number;
+  readonly #lazily: LazyWrite;
   #offsets: number[] = [];
-  #cancelTimer: (() => void) | null = null;
-  #writing: Promise<void> | null = null;
 
   constructor(state: GroupState, append: AppendControl, clock: Clock, flushMs: number) {
     this.#state = state;
     this.#append = append;
-    this.#clock = clock;
-    this.#flushMs = flushMs;
+    this.#lazily = new LazyWrite(
+      clock,
+      flushMs,
+      () => this.#write(),
+      () => this.#offsets.length > 0,
+    );
   }
 
   /** Notes that `offset` is in the group's `done` set now. */
   note(offset: number): void {
     this.#offsets.push(offset);
-    if (this.#cancelTimer !== null || this.#writing !== null) return;
-    this.#cancelTimer = this.#clock.after(this.#flushMs, () => {
-      this.#cancelTimer = null;
-      this.#writing = this.#write().finally(() => {
-        this.#writing = null;
-        const next = this.#offsets.pop();
-        if (next !== undefined) this.note(next);
-      });
-    });
+    this.#lazily.noted();
   }
 
   /** Writes what was noted; when it resolves, it is durable. */
-  async flush(): Promise<void> {
-    this.stop();
-    await this.#writing;
-    await this.#write();
+  flush(): Promise<void> {
+    return this.#lazily.flush();
   }
 
   stop(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = null;
+    this.#lazily.stop();
   }
 
   async #write(): Promise<void> {

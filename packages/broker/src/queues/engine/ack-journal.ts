@@ -1,29 +1,31 @@
 import type { Clock } from "@waybill/core";
 import type { RecordSource } from "@waybill/log";
 import type { OffsetRun } from "../queue/offset-queue.ts";
+import { LazyWrite } from "../../storage/lazy-write.ts";
 import { OffsetQueue } from "../queue/offset-queue.ts";
 import { encodeAcks } from "../records/marks-record.ts";
 
 /** Records settled messages of all queues lazily, many in one record. A lost one only means a redelivery. */
 export class AckJournal {
   readonly #append: (record: RecordSource) => Promise<void>;
-  readonly #clock: Clock;
-  readonly #flushMs: number;
+  readonly #lazily: LazyWrite;
   #settled = new Map<number, number[]>();
-  #cancelTimer: (() => void) | null = null;
-  #writing: Promise<void> | null = null;
 
   constructor(append: (record: RecordSource) => Promise<void>, clock: Clock, flushMs: number) {
     this.#append = append;
-    this.#clock = clock;
-    this.#flushMs = flushMs;
+    this.#lazily = new LazyWrite(
+      clock,
+      flushMs,
+      () => this.#write(),
+      () => this.#settled.size > 0,
+    );
   }
 
   note(queueId: number, offset: number): void {
     const offsets = this.#settled.get(queueId);
     if (offsets === undefined) this.#settled.set(queueId, [offset]);
     else offsets.push(offset);
-    this.#arm();
+    this.#lazily.noted();
   }
 
   /** A whole range at once, whatever in it belongs to the queue. */
@@ -34,26 +36,12 @@ export class AckJournal {
   }
 
   /** Writes what was noted; when it resolves, it is durable, unless the log refused it. */
-  async flush(): Promise<void> {
-    this.stop();
-    await this.#writing;
-    await this.#write();
+  flush(): Promise<void> {
+    return this.#lazily.flush();
   }
 
   stop(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = null;
-  }
-
-  #arm(): void {
-    if (this.#cancelTimer !== null || this.#writing !== null) return;
-    this.#cancelTimer = this.#clock.after(this.#flushMs, () => {
-      this.#cancelTimer = null;
-      this.#writing = this.#write().finally(() => {
-        this.#writing = null;
-        if (this.#settled.size > 0) this.#arm();
-      });
-    });
+    this.#lazily.stop();
   }
 
   async #write(): Promise<void> {
