@@ -18,69 +18,69 @@ export class ByteReader {
   }
 
   octet(): number {
-    return this.#bytes[this.skip(1)] as number;
+    return this.#bytes[this.advance(1)] as number;
   }
 
   int8(): number {
-    return this.#bytes.readInt8(this.skip(1));
+    return this.#bytes.readInt8(this.advance(1));
   }
 
   short(): number {
-    return this.#bytes.readUInt16BE(this.skip(2));
+    return this.#bytes.readUInt16BE(this.advance(2));
   }
 
   int16(): number {
-    return this.#bytes.readInt16BE(this.skip(2));
+    return this.#bytes.readInt16BE(this.advance(2));
   }
 
   long(): number {
-    return this.#bytes.readUInt32BE(this.skip(4));
+    return this.#bytes.readUInt32BE(this.advance(4));
   }
 
   int32(): number {
-    return this.#bytes.readInt32BE(this.skip(4));
+    return this.#bytes.readInt32BE(this.advance(4));
   }
 
   /** Not exact beyond 2^53. */
   longlong(): number {
-    const at = this.skip(8);
+    const at = this.advance(8);
     return this.#bytes.readUInt32BE(at) * 0x1_0000_0000 + this.#bytes.readUInt32BE(at + 4);
   }
 
   uint64(): number | bigint {
-    return smallest(this.#bytes.readBigUInt64BE(this.skip(8)));
+    return smallest(this.#bytes.readBigUInt64BE(this.advance(8)));
   }
 
   int64(): number | bigint {
-    return smallest(this.#bytes.readBigInt64BE(this.skip(8)));
+    return smallest(this.#bytes.readBigInt64BE(this.advance(8)));
   }
 
   float(): number {
-    return this.#bytes.readFloatBE(this.skip(4));
+    return this.#bytes.readFloatBE(this.advance(4));
   }
 
   double(): number {
-    return this.#bytes.readDoubleBE(this.skip(8));
+    return this.#bytes.readDoubleBE(this.advance(8));
   }
 
   /** A short string. @throws ProtocolError 502 when it is no UTF-8, as two names must not become one */
   shortstr(): string {
     const size = this.octet();
-    const start = this.skip(size);
+    const start = this.advance(size);
     return text(this.#bytes, start, start + size);
   }
 
   /** A long string that is UTF-8. */
   text(): string {
     const size = this.long();
-    const start = this.skip(size);
+    const start = this.advance(size);
     return text(this.#bytes, start, start + size);
   }
 
   /** A long string as it is; shares its memory. */
   bytes(): Buffer {
     const size = this.long();
-    const start = this.skip(size);
+    const start = this.advance(size);
     return this.#bytes.subarray(start, start + size);
   }
 
@@ -90,7 +90,7 @@ export class ByteReader {
   }
 
   /** Moves on, and says where it was. */
-  skip(size: number): number {
+  advance(size: number): number {
     const { at } = this;
     if (size > this.#end - at) {
       const message = `a value of ${size} bytes where ${this.#end - at} are left`;

@@ -141,16 +141,16 @@ function readPropertyValue(reader: ByteReader, type: PropertyType): unknown {
 function skipPropertyValue(reader: ByteReader, type: PropertyType): void {
   switch (type) {
     case "shortstr":
-      reader.skip(reader.octet());
+      reader.advance(reader.octet());
       break;
     case "octet":
-      reader.skip(1);
+      reader.advance(1);
       break;
     case "table":
-      reader.skip(reader.long());
+      reader.advance(reader.long());
       break;
     case "timestamp":
-      reader.skip(8);
+      reader.advance(8);
       break;
   }
 }

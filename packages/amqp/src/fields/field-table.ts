@@ -100,8 +100,8 @@ export function writeEntries(writer: ByteWriter, table: FieldTable, depth = 0): 
 export function skipValue(reader: ByteReader): void {
   const type = String.fromCharCode(reader.octet());
   const size = SIZES[type];
-  if (size !== undefined) reader.skip(size);
-  else if ("SxFA".includes(type)) reader.skip(reader.long());
+  if (size !== undefined) reader.advance(size);
+  else if ("SxFA".includes(type)) reader.advance(reader.long());
   else throw unknownType(type);
 }
 
