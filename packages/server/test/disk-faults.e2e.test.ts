@@ -44,15 +44,18 @@ function startFaulty(dataDir: string, port: number, fault: Fault): ForeignProgra
   });
 }
 
+/** Far more than fit between the first call and the one that fails, also when many share a call. */
+const MESSAGES_ENOUGH = 20_000;
+
 /** Publishes and consumes until the server ends, or long enough for a call that fails to have come. */
 async function loadUntilFault(
   program: ForeignProgram,
   url: string,
   queues: readonly QueueLedger[],
 ): Promise<void> {
-  const enough = (): boolean => queues.every(({ stream }) => stream.confirmed.size >= 500);
-  const load = await startLoad(url, queues).catch(() => null); // It failed before.
-  await waitFor(() => load === null || program.hasEnded() || enough(), { deadlineMs: 20_000 });
+  const enough = (): boolean => queues.every(({ stream }) => stream.confirmed.size >= MESSAGES_ENOUGH);
+  const load = await startLoad(url, queues).catch(() => null); // The fault came first: the server is about to end.
+  await waitFor(() => program.hasEnded() || enough(), { deadlineMs: 20_000 });
   await load?.close();
 }
 

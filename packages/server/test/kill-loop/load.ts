@@ -38,7 +38,7 @@ export async function startLoad(url: string, queues: readonly QueueLedger[]): Pr
     stop,
     async close() {
       stop();
-      await Promise.allSettled([publishing.close(), consuming.close()]);
+      await Promise.all([close(publishing), close(consuming)]);
       await ended;
     },
   };
@@ -61,7 +61,7 @@ export async function drain(
     queues.every((queue) => lostOf(queue).length === 0) &&
     (await Promise.all(queues.map(isEmpty))).every(Boolean);
   const drained = await waitFor(isDrained, { deadlineMs, intervalMs: 100 }).catch(() => false);
-  await Promise.all([client.close(), asking.close()]);
+  await Promise.all([close(client), close(asking)]);
   return drained;
 }
 
@@ -69,6 +69,12 @@ async function open(url: string): Promise<ChannelModel> {
   const client = await connect(url);
   client.on("error", () => {}); // The kill: "close" follows.
   return client;
+}
+
+/** Also when the broker ends meanwhile: amqplib answers `close` only to the broker's own answer. */
+async function close(client: ChannelModel): Promise<void> {
+  const closed = new Promise((resolve) => client.once("close", resolve));
+  await Promise.race([closed, client.close().catch(() => {})]);
 }
 
 async function declare(client: ChannelModel, queues: readonly QueueLedger[]): Promise<void> {
