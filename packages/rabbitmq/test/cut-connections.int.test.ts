@@ -7,6 +7,8 @@ import { brokerAt, collect, fates, messages, NO_FENCE, openBed, stuck, TOPIC } f
 import { tcpForwarder } from "./tcp-forwarder.ts";
 
 const server = testRabbitmq();
+/** Class 20, method 40. */
+const CHANNEL_CLOSE = Buffer.of(0, 20, 0, 40);
 const types = ["classic", "quorum"] as const;
 
 test.each(types)(
@@ -56,3 +58,17 @@ test.each(types)(
     expect(standby.deliveries.at(-180)?.redelivered).toBe(true);
   },
 );
+
+test("a subscription whose connection is lost while it closes is closed at once, not at a deadline", async () => {
+  const proxy = await tcpForwarder(server.url);
+  const { broker, group } = await openBed(proxy.url, { requestTimeoutMs: 600_000 });
+  await broker.declareGroup(group, [TOPIC]);
+  const seen = await collect(broker, group);
+  expect(new Set(fates(await broker.publish(messages(3), NO_FENCE)))).toEqual(new Set(["confirmed"]));
+  await waitFor(() => seen.deliveries.length === 3);
+  const muted = proxy.muteServerAt(CHANNEL_CLOSE);
+  const closed = seen.close();
+  await muted;
+  proxy.cut();
+  await closed;
+});

@@ -7,6 +7,8 @@ import { onTestFinished } from "vitest";
 export interface TcpForwarder {
   readonly url: string;
   readonly connections: number;
+  /** Resolves when a client has said this: from then on nothing that the server says arrives at that client. */
+  muteServerAt(said: Buffer): Promise<void>;
   /** Resets every connection; new ones are let through. */
   cut(): void;
 }
@@ -15,10 +17,16 @@ export interface TcpForwarder {
 export async function tcpForwarder(serverUrl: string): Promise<TcpForwarder> {
   const target = new URL(serverUrl);
   const sockets = new Set<Socket>();
+  let muting: { readonly said: Buffer; readonly done: () => void } | null = null;
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname);
     sockets.add(client);
     client.on("close", () => sockets.delete(client));
+    client.on("data", (chunk) => {
+      if (muting === null || !chunk.includes(muting.said)) return;
+      upstream.unpipe().pause();
+      muting.done();
+    });
     for (const [one, other] of [
       [client, upstream],
       [upstream, client],
@@ -44,6 +52,7 @@ export async function tcpForwarder(serverUrl: string): Promise<TcpForwarder> {
     get connections() {
       return sockets.size;
     },
+    muteServerAt: (said) => new Promise<void>((done) => (muting = { said, done })),
     cut,
   };
 }

@@ -1,4 +1,5 @@
 import type { Channel, ChannelModel } from "amqplib";
+import { closeChannel } from "./close-channel.ts";
 
 /** Runs `work` on a channel of its own: a request that the server refuses closes its channel and nothing else. */
 export async function useChannel<T>(model: ChannelModel, work: (channel: Channel) => Promise<T>): Promise<T> {
@@ -9,6 +10,6 @@ export async function useChannel<T>(model: ChannelModel, work: (channel: Channel
   try {
     return await work(channel);
   } finally {
-    if (open) await channel.close().catch(() => {});
+    if (open) await closeChannel(channel);
   }
 }

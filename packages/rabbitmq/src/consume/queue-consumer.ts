@@ -1,4 +1,5 @@
 import type { Channel, ChannelModel, ConsumeMessage, Message } from "amqplib";
+import { closeChannel } from "../connection/close-channel.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import type { DeliverySource } from "./lane.ts";
 
@@ -62,7 +63,7 @@ export class QueueConsumer implements DeliverySource {
     try {
       // A quorum queue may ignore acknowledgements of the last moment (rabbitmq-server #10327): let it catch up.
       await this.#channel.prefetch(1);
-      await this.#channel.close();
+      await closeChannel(this.#channel);
     } catch {
       // It was closed before.
     }
@@ -72,7 +73,7 @@ export class QueueConsumer implements DeliverySource {
     if (!this.#open) return;
     if (message === null) {
       this.#end(new Error("the server cancelled the consumer"));
-      void this.#channel.close().catch(() => {});
+      void closeChannel(this.#channel);
       return;
     }
     const tag = message.fields.deliveryTag;
