@@ -23,6 +23,14 @@ export interface QueueEngineOptions {
   readonly backlogAlarmBytes?: number;
   /** Messages that all queues together hold in memory. Default 64 MiB. */
   readonly memoryBytesMax?: number;
+  /** Queues of one virtual host. Default 50,000. */
+  readonly queuesPerVirtualHostMax?: number;
+  /** Exchanges of one virtual host beside those that are always there. Default 50,000. */
+  readonly exchangesPerVirtualHostMax?: number;
+  /** Bindings of one virtual host. Default 500,000. */
+  readonly bindingsPerVirtualHostMax?: number;
+  /** Exclusive queues of one connection. Default 5,000. */
+  readonly exclusiveQueuesPerConnectionMax?: number;
   /** Acknowledgements are gathered this long before they are written. Default 5. */
   readonly ackFlushMs?: number;
   /** Told what happens. What it throws is ignored. */
@@ -48,10 +56,15 @@ const DEFAULTS = {
   checkpointBytes: 64 * MIB,
   backlogAlarmBytes: 1024 * MIB,
   memoryBytesMax: 64 * MIB,
+  queuesPerVirtualHostMax: 50_000,
+  exchangesPerVirtualHostMax: 50_000,
+  bindingsPerVirtualHostMax: 500_000,
+  exclusiveQueuesPerConnectionMax: 5_000,
   ackFlushMs: 5,
 } as const satisfies Partial<QueueEngineOptions>;
 
 const bytes = (max: number) => z.int().min(4096).max(max);
+const atMost = (byDefault: number) => z.int().min(1).max(Number.MAX_SAFE_INTEGER).default(byDefault);
 const functionOf = <Type>() => z.custom<Type>((value) => typeof value === "function", "give a function");
 const objectOf = <Type>(what: string) =>
   z.custom<Type>((value) => typeof value === "object" && value !== null, `give ${what}`);
@@ -69,6 +82,10 @@ const schema = z.strictObject({
   checkpointBytes: bytes(4096 * MIB).default(DEFAULTS.checkpointBytes),
   backlogAlarmBytes: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(DEFAULTS.backlogAlarmBytes),
   memoryBytesMax: bytes(4096 * MIB).default(DEFAULTS.memoryBytesMax),
+  queuesPerVirtualHostMax: atMost(DEFAULTS.queuesPerVirtualHostMax),
+  exchangesPerVirtualHostMax: atMost(DEFAULTS.exchangesPerVirtualHostMax),
+  bindingsPerVirtualHostMax: atMost(DEFAULTS.bindingsPerVirtualHostMax),
+  exclusiveQueuesPerConnectionMax: atMost(DEFAULTS.exclusiveQueuesPerConnectionMax),
   ackFlushMs: z.int().min(0).max(60_000).default(DEFAULTS.ackFlushMs),
   onEvent: functionOf<QueueEngineListener>().default(() => () => {}),
   clock: objectOf<Clock>("a Clock").default(systemClock),

@@ -27,5 +27,9 @@ export function engineOptionsOf(settings: Settings): Omit<QueueEngineOptions, "d
     messageBytesMax: Math.min(messageBytesMax, ENGINE_MESSAGE_BYTES_MAX),
     memoryBytesMax: settings.memoryBytesMax,
     backlogAlarmBytes: settings.backlogAlarmBytes,
+    queuesPerVirtualHostMax: settings.queuesPerVirtualHostMax,
+    exchangesPerVirtualHostMax: settings.exchangesPerVirtualHostMax,
+    bindingsPerVirtualHostMax: settings.bindingsPerVirtualHostMax,
+    exclusiveQueuesPerConnectionMax: settings.exclusiveQueuesPerConnectionMax,
   };
 }

@@ -25,6 +25,10 @@ export const settingsSchema = z.strictObject({
   channelsMax: count(1, 65_535).prefault(2_047),
   frameBytesMax: bytes(4 * KIB, 4 * MIB).prefault("128KiB"),
   messageBytesMax: bytes(1, 120 * MIB).prefault("16MiB"),
+  queuesPerVirtualHostMax: count(1, 10_000_000).prefault(50_000),
+  exchangesPerVirtualHostMax: count(1, 10_000_000).prefault(50_000),
+  bindingsPerVirtualHostMax: count(1, 100_000_000).prefault(500_000),
+  exclusiveQueuesPerConnectionMax: count(1, 10_000_000).prefault(5_000),
   heartbeat: durationMs(0, HOUR_MS).prefault("60s"),
   unflushedBytesMax: bytes(64 * KIB, GIB).prefault("64MiB"),
   memoryBytesMax: bytes(4 * KIB, 4 * GIB).prefault("64MiB"),
@@ -85,6 +89,26 @@ export const shownSettings = {
   channelsMax: { group: "Limits", value: "count", description: "channels of one connection at most" },
   frameBytesMax: { group: "Limits", value: "size", description: "largest frame" },
   messageBytesMax: { group: "Limits", value: "size", description: "largest message" },
+  queuesPerVirtualHostMax: {
+    group: "Limits",
+    value: "count",
+    description: "queues of each virtual host at most",
+  },
+  exchangesPerVirtualHostMax: {
+    group: "Limits",
+    value: "count",
+    description: "exchanges of each virtual host at most, beside those that are always there",
+  },
+  bindingsPerVirtualHostMax: {
+    group: "Limits",
+    value: "count",
+    description: "bindings of each virtual host at most",
+  },
+  exclusiveQueuesPerConnectionMax: {
+    group: "Limits",
+    value: "count",
+    description: "exclusive queues of one connection at most",
+  },
   heartbeat: {
     group: "Limits",
     value: "time",

@@ -107,3 +107,18 @@ test("a listener that throws does not hurt", async () => {
   await waitFor(() => server.report().connectionsRefused === 1);
   await server.close();
 });
+
+test("a declaration beyond the queues of a virtual host closes its channel with 406, and no other one", async () => {
+  const bed = await startBed({ engine: { queuesPerVirtualHostMax: 2 } });
+  const model = await bed.connect();
+  const [channel, other] = [await model.createChannel(), await model.createChannel()];
+  channel.on("error", () => {});
+  await channel.assertQueue("a");
+  await channel.assertQueue("b");
+  await expect(channel.assertQueue("c")).rejects.toThrow(
+    "cannot declare queue 'c': queue limit in vhost '/' (2) is reached",
+  );
+  expect(await other.assertQueue("a")).toMatchObject({ queue: "a" });
+  const elsewhere = await (await bed.connect("/other")).createChannel();
+  await elsewhere.assertQueue("c");
+});

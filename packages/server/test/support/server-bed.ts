@@ -1,6 +1,6 @@
 import { connect, type ChannelModel } from "amqplib";
 import { onTestFinished } from "vitest";
-import { openQueueEngine, type QueueEngine } from "@waybill/broker/queues";
+import { openQueueEngine, type QueueEngine, type QueueEngineOptions } from "@waybill/broker/queues";
 import type { ListenOn, RunningServer, ServerEvent, ServerLimits } from "@waybill/server";
 import { startServer } from "@waybill/server";
 import { testFolder } from "@waybill/services/vitest";
@@ -9,6 +9,7 @@ import { RawClient, type HandshakeChoice } from "./raw-client.ts";
 
 export interface BedOptions {
   readonly limits?: ServerLimits;
+  readonly engine?: Omit<QueueEngineOptions, "dataDir">;
   readonly listen?: Omit<ListenOn, "host" | "port">;
   /** What the user `ann` may do; `guest` may everything. */
   readonly annMay?: (permission: Permission, name: string) => boolean;
@@ -33,7 +34,7 @@ export interface ServerBed {
 
 /** A server over an engine of its own, with the virtual hosts `/` and `other`. Both go with the test. */
 export async function startBed(options: BedOptions = {}): Promise<ServerBed> {
-  const opened = await openQueueEngine({ dataDir: testFolder() });
+  const opened = await openQueueEngine({ ...options.engine, dataDir: testFolder() });
   onTestFinished(() => opened.close());
   await opened.createVirtualHost("/");
   await opened.createVirtualHost("other");

@@ -3,10 +3,12 @@ import type { QueueSurroundings } from "../queue/queue-surroundings.ts";
 import type { Content } from "../records/content-record.ts";
 import type { TopologyChange } from "../records/topology-record.ts";
 import type { ChannelSession } from "../session/channel-session.ts";
+import type { HostLimits } from "./host-limits.ts";
 
 /** What virtual hosts need from the engine that they share. */
 export interface HostServices extends QueueSurroundings {
   readonly messageBytesMax: number;
+  readonly limits: HostLimits;
   randomName(): string;
   nextQueueId(): number;
   /** Resolves when the change is on disk. */

@@ -23,6 +23,13 @@ import { Router } from "../routing/router.ts";
 import type { SessionHost } from "../session/channel-session.ts";
 import { ChannelSession } from "../session/channel-session.ts";
 import { checkSameExchange, checkSameQueue } from "./check-same.ts";
+import { ExclusiveQueues } from "./exclusive-queues.ts";
+import {
+  checkBindingLimit,
+  checkExchangeLimit,
+  checkExclusiveLimit,
+  checkQueueLimit,
+} from "./host-limits.ts";
 import type { HostServices } from "./host-services.ts";
 import { checkName, checkNotDefault } from "./names.ts";
 import { publish, routeAll } from "./publish.ts";
@@ -43,6 +50,8 @@ export class Host implements VirtualHost, SessionHost {
   readonly queues = new Map<string, Queue>();
   readonly services: HostServices;
   readonly router: Router;
+  readonly #exclusive = new ExclusiveQueues();
+  #bindingCount = 0;
 
   constructor(name: string, services: HostServices) {
     this.name = name;
@@ -69,6 +78,8 @@ export class Host implements VirtualHost, SessionHost {
     checkName("exchange", spec.name);
     const type = spec.type === DELAYED_TYPE ? spec.arguments["x-delayed-type"] : spec.type;
     if (!isExchangeType(type)) throw new RefusalError(503, `unknown exchange type '${String(type)}'`);
+    const own = this.exchanges.size - PREDECLARED.length;
+    checkExchangeLimit(spec.name, this.name, own, this.services.limits.exchangesPerVirtualHostMax);
     this.addExchange(spec);
     if (spec.durable)
       await this.services.record({ op: "add-exchange", virtualHost: this.name, exchange: spec });
@@ -117,6 +128,7 @@ export class Host implements VirtualHost, SessionHost {
     }
     if (wanted.name !== "") checkName("queue", wanted.name);
     const spec = wanted.name === "" ? { ...wanted, name: `amq.gen-${this.services.randomName()}` } : wanted;
+    this.#checkQueueLimits(spec, connection);
     const queue = this.addQueue(this.services.nextQueueId(), spec, connection);
     if (queue.isStored) {
       await this.services.record({ op: "add-queue", virtualHost: this.name, id: queue.id, queue: spec });
@@ -198,8 +210,7 @@ export class Host implements VirtualHost, SessionHost {
   }
 
   connectionClosed(connection: ConnectionToken): void {
-    const owned = [...this.queues.values()].filter(({ owner }) => owner === connection);
-    for (const queue of owned) this.removeQueue(queue).catch(() => {});
+    for (const queue of this.#exclusive.of(connection)) this.removeQueue(queue).catch(() => {});
   }
 
   unused(queue: Queue): void {
@@ -222,6 +233,7 @@ export class Host implements VirtualHost, SessionHost {
     const owner = spec.exclusive ? connection : null;
     const queue = new Queue({ id, spec, policy, virtualHost: this.name, owner }, this.services);
     this.queues.set(spec.name, queue);
+    this.#exclusive.add(queue);
     this.router.forget();
     this.services.queueOpened(queue);
     return queue;
@@ -250,6 +262,7 @@ export class Host implements VirtualHost, SessionHost {
   forgetQueue(queue: Queue): void {
     for (const binding of queue.incoming) this.#detach(binding);
     this.queues.delete(queue.name);
+    this.#exclusive.remove(queue);
     this.router.forget();
     queue.end();
     this.services.queueClosed(queue);
@@ -293,6 +306,8 @@ export class Host implements VirtualHost, SessionHost {
     if (source.needsHeaders && kind !== undefined && !MATCH_KINDS.includes(kind))
       throw new RefusalError(406, `invalid x-match field value ${JSON.stringify(kind)}; expected all or any`);
     if (source.find(binding) !== undefined) return this.services.recorded();
+    const { bindingsPerVirtualHostMax } = this.services.limits;
+    checkBindingLimit(binding.destination.name, this.name, this.#bindingCount, bindingsPerVirtualHostMax);
     this.#attach(binding);
     if (this.#isStored(binding)) await this.services.record({ op: "bind", ...this.#storedForm(binding) });
   }
@@ -311,12 +326,15 @@ export class Host implements VirtualHost, SessionHost {
     const source = this.#exchange(binding.source);
     if (source.find(binding) !== undefined) return;
     source.add(binding);
+    this.#bindingCount += 1;
     binding.destination.incoming.add(binding);
     this.router.forget();
   }
 
   #detach(binding: Binding): void {
-    this.exchanges.get(binding.source)?.remove(binding);
+    const source = this.exchanges.get(binding.source);
+    if (source?.bindings.has(binding) === true) this.#bindingCount -= 1;
+    source?.remove(binding);
     binding.destination.incoming.delete(binding);
     this.router.forget();
   }
@@ -347,6 +365,14 @@ export class Host implements VirtualHost, SessionHost {
     const exchange = this.exchanges.get(name);
     if (exchange === undefined) throw noExchange(name, this.name);
     return exchange;
+  }
+
+  #checkQueueLimits({ name, exclusive }: QueueSpec, connection: ConnectionToken): void {
+    const { queuesPerVirtualHostMax, exclusiveQueuesPerConnectionMax } = this.services.limits;
+    checkQueueLimit(name, this.name, this.queues.size, queuesPerVirtualHostMax);
+    if (!exclusive) return;
+    const owned = this.#exclusive.of(connection).size;
+    checkExclusiveLimit(name, this.name, owned, exclusiveQueuesPerConnectionMax);
   }
 
   #checkOwner(queue: Queue, connection: ConnectionToken): void {
