@@ -15,6 +15,7 @@ import { encodeTopology } from "../records/topology-record.ts";
 import { RefusalError } from "../refusal.ts";
 import type { ChannelSession } from "../session/channel-session.ts";
 import { Host } from "../topology/host.ts";
+import type { HostLimits } from "../topology/host-limits.ts";
 import type { HostServices } from "../topology/host-services.ts";
 import { AckJournal } from "./ack-journal.ts";
 import { Blocking } from "./blocking.ts";
@@ -33,6 +34,7 @@ export class Engine implements QueueEngine, HostServices {
   onFailed: (error: Error) => void = () => {};
   readonly memory: MemoryBudget;
   readonly messageBytesMax: number;
+  readonly limits: HostLimits;
   readonly hosts = new Map<string, Host>();
   /** Every queue by its number. */
   readonly queues = new Map<number, Queue>();
@@ -60,6 +62,7 @@ export class Engine implements QueueEngine, HostServices {
     this.#log = log;
     this.#options = options;
     this.messageBytesMax = options.messageBytesMax;
+    this.limits = options;
     this.memory = new MemoryBudget(options.memoryBytesMax);
     this.store = new MessageStore(log);
     this.#acks = new AckJournal((record) => this.append([record]), options.clock, options.ackFlushMs);
