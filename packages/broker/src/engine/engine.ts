@@ -4,6 +4,7 @@ import type { Log, RecordSource } from "@waybill/log";
 import { GroupQueue } from "../groups/group-queue.ts";
 import type { ResolvedNativeBrokerOptions } from "../options/native-broker-options.ts";
 import { encodeControl } from "../records/control-record.ts";
+import type { PositionVerdict } from "../positions/partition-positions.ts";
 import type { BrokerState } from "../state/broker-state.ts";
 import { GroupState } from "../state/broker-state.ts";
 import { Checkpointer } from "./checkpointer.ts";
@@ -65,11 +66,11 @@ export class Engine {
   }
 
   async fence(fence: Fence): Promise<void> {
-    const known = this.#state.epochOf(fence);
+    const known = this.#state.fences.epochOf(fence);
     if (fence.epoch < known) throw fenced(fence, known);
     // The same epoch is recorded again: the first record of it may have been refused.
     // From here on lower epochs are refused; what they published before stands before this record in the log.
-    this.#state.raiseFence(fence);
+    this.#state.fences.raise(fence);
     await this.#append([encodeControl({ kind: "fence", ...fence })]);
   }
 
@@ -78,7 +79,7 @@ export class Engine {
     { fence, timeoutMs }: PublishOptions,
   ): Promise<readonly PublishResult[]> {
     if (batch.length === 0) return [];
-    const known = fence === null ? -1 : this.#state.epochOf(fence);
+    const known = fence === null ? -1 : this.#state.fences.epochOf(fence);
     if (fence !== null && fence.epoch < known) {
       const error = fenced(fence, known);
       return batch.map(() => ({ kind: "rejected", error, retryable: false }));
@@ -130,12 +131,13 @@ export class Engine {
   }
 
   /** What is known about the message's position; afterwards it counts as stored, unless it was. */
-  #takePosition(envelope: Envelope): ReturnType<BrokerState["positions"]["check"]> {
-    const { position } = envelope;
+  #takePosition(envelope: Envelope): PositionVerdict {
+    const { id, position } = envelope;
     // A copy for one group says nothing about what the others have.
     if (position === null || addresseeOf(envelope) !== null) return { kind: "new" };
-    const verdict = this.#state.positions.check(envelope, position);
-    if (verdict.kind !== "duplicate") this.#state.positions.add(envelope, position);
+    const positions = this.#state.positions.of(envelope, position.incarnation);
+    const verdict = positions.check(position.sequence, id);
+    if (verdict.kind !== "duplicate") positions.add(position.sequence, id);
     return verdict;
   }
 

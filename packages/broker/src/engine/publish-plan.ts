@@ -2,7 +2,7 @@ import type { Envelope, PublishResult } from "@waybill/core";
 import { WaybillError } from "@waybill/core";
 import { RECORD_HEADER_BYTES } from "@waybill/log/internal";
 import { MessageRecord } from "../records/message-record.ts";
-import type { PositionVerdict } from "../state/position-ledger.ts";
+import type { PositionVerdict } from "../positions/partition-positions.ts";
 
 /** What the plan asks the state about each message. */
 export interface PlanQuestions {

@@ -1,6 +1,6 @@
-import type { Fence } from "@waybill/core";
 import type { ControlRecord } from "../records/control-record.ts";
-import { inPieces, PositionLedger } from "./position-ledger.ts";
+import { Fences } from "../positions/fences.ts";
+import { inPieces, PositionLedger } from "../positions/position-ledger.ts";
 import { RangeSet } from "./range-set.ts";
 
 const RANGES_PER_RECORD_MAX = 4096;
@@ -37,7 +37,7 @@ export class GroupState {
 export class BrokerState {
   readonly groups = new Map<string, GroupState>();
   readonly positions = new PositionLedger();
-  readonly #epochs = new Map<string, { fence: Fence }>();
+  readonly fences = new Fences();
 
   apply(record: ControlRecord): void {
     switch (record.kind) {
@@ -55,28 +55,16 @@ export class BrokerState {
         return;
       }
       case "fence": {
-        this.raiseFence(record);
+        this.fences.raise(record);
         return;
       }
       case "positions": {
-        this.positions.apply(record);
+        this.positions.addRanges(record);
         return;
       }
       default: {
         record satisfies never;
       }
-    }
-  }
-
-  /** The highest epoch known for a source's incarnation, or -1. */
-  epochOf({ source, incarnation }: Fence): number {
-    return this.#epochs.get(fenceKey(source, incarnation))?.fence.epoch ?? -1;
-  }
-
-  raiseFence({ source, incarnation, epoch }: Fence): void {
-    const key = fenceKey(source, incarnation);
-    if (epoch > (this.#epochs.get(key)?.fence.epoch ?? -1)) {
-      this.#epochs.set(key, { fence: { source, incarnation, epoch } });
     }
   }
 
@@ -89,8 +77,9 @@ export class BrokerState {
       }
       yield { kind: "horizon", group: name, offset: horizon };
     }
-    for (const { fence } of this.#epochs.values()) yield { kind: "fence", ...fence };
-    yield* this.positions.snapshot(RANGES_PER_RECORD_MAX);
+    for (const fence of this.fences) yield { kind: "fence", ...fence };
+    for (const stored of this.positions.snapshot(RANGES_PER_RECORD_MAX))
+      yield { kind: "positions", ...stored };
   }
 
   #addTopic(name: string, topic: string, from: number): void {
@@ -103,8 +92,4 @@ export class BrokerState {
     const known = group.topics.get(topic);
     if (known === undefined || from < known) group.topics.set(topic, from);
   }
-}
-
-function fenceKey(source: string, incarnation: string): string {
-  return `${source}\n${incarnation}`;
 }

@@ -45,6 +45,12 @@ export class RangeSet {
     for (const [start, end] of ranges) this.add(start, end);
   }
 
+  /** Takes the lowest ranges out. */
+  dropFirst(count: number): void {
+    this.#starts.splice(0, count);
+    this.#ends.splice(0, count);
+  }
+
   *ranges(): Generator<Range> {
     for (const [index, start] of this.#starts.entries()) yield [start, this.#ends[index] ?? start];
   }

@@ -35,8 +35,9 @@ async function readState(log: Log, from: number): Promise<RecoveredState> {
       continue;
     }
     const envelope = decodeMessage(data);
-    if (envelope.position !== null && addresseeOf(envelope) === null)
-      state.positions.add(envelope, envelope.position);
+    const { id, position } = envelope;
+    if (position !== null && addresseeOf(envelope) === null)
+      state.positions.of(envelope, position.incarnation).add(position.sequence, id);
   }
   return { state, lost };
 }
