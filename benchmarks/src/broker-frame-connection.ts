@@ -32,7 +32,7 @@ export class FrameConnection {
   private constructor(socket: Socket, handlers: FrameHandlers) {
     this.#socket = socket;
     this.#handlers = handlers;
-    this.writer = new FrameWriter(FRAME_BYTES_MAX, (bytes) => void socket.write(bytes));
+    this.writer = new FrameWriter(FRAME_BYTES_MAX, (bytes, sent) => void socket.write(bytes, sent));
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
     socket.on("error", (error) => {
       throw error;

@@ -266,6 +266,46 @@ describe("a message", () => {
     expect(bytes).toHaveLength(0);
   });
 
+  it("uses its memory again once it has left, and not before", () => {
+    const sent: { readonly bytes: Buffer; readonly done: () => void }[] = [];
+    const writer = new FrameWriter(131_072, (bytes, done) => void sent.push({ bytes, done }));
+    const send = (fill: number): void => {
+      const body = Buffer.alloc(100_000, fill);
+      const message = {
+        exchange: "",
+        routingKey: "",
+        mandatory: false,
+        properties: encodeProperties({}),
+        body,
+      };
+      writer.publish(1, message);
+      writer.flush();
+    };
+    for (let fill = 1; fill <= 3; fill += 1) send(fill);
+    expect(new Set(sent.map(({ bytes }) => bytes.buffer)).size).toBe(3);
+    expect(sent.map(({ bytes }) => bytes.at(-2))).toEqual([1, 2, 3]);
+    sent[1]?.done();
+    sent[1]?.done();
+    send(4);
+    send(5);
+    expect(sent[3]?.bytes.buffer).toBe(sent[1]?.bytes.buffer);
+    expect(sent[4]?.bytes.buffer).not.toBe(sent[1]?.bytes.buffer);
+    expect([0, 2, 3, 4].map((index) => sent[index]?.bytes.at(-2))).toEqual([1, 3, 4, 5]);
+  });
+
+  it("holds no memory while nothing waits, so that many quiet connections share a little", () => {
+    const sent: ArrayBufferLike[] = [];
+    for (let connection = 0; connection < 100; connection += 1) {
+      const writer = new FrameWriter(131_072, (bytes, done) => {
+        sent.push(bytes.buffer);
+        done();
+      });
+      writer.heartbeat();
+      writer.flush();
+    }
+    expect(new Set(sent).size).toBe(1);
+  });
+
   it("that was sent is not overwritten", () => {
     const sent: Buffer[] = [];
     const writer = new FrameWriter(131_072, (bytes) => sent.push(bytes));

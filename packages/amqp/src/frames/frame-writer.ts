@@ -1,8 +1,9 @@
 import { encodeMethod } from "../methods/method-codec.ts";
 import type { Method } from "../methods/methods.ts";
 import { FRAME_END, FRAME_OVERHEAD_BYTES, FRAME_START_BYTES, FrameType, HEARTBEAT } from "../protocol.ts";
+import { Chunk } from "./chunk-memory.ts";
 
-const CHUNK_BYTES = 128 * 1024;
+const NO_BYTES: Buffer = Buffer.alloc(0);
 const SHORT_BYTES_MAX = 255;
 /** Class, weight and body size. */
 const CONTENT_HEADER_BYTES = 12;
@@ -38,23 +39,25 @@ export interface DeliverToSend extends ContentToSend {
 }
 
 /**
- * Writes frames one behind the other into memory that is sent as a whole. Memory that was sent is never written again.
- * A message is written as a whole or not at all; it takes a method frame, a header frame and as many body frames as the
+ * Writes frames one behind the other into memory that is sent as a whole. Memory that was sent is written again only when
+ * whoever sends it says that it has left; a connection on which nothing waits holds none. A message is written as a whole or not at all; it takes a method frame, a header frame and as many body frames as the
  * agreed size of frames makes necessary.
  */
 export class FrameWriter {
-  readonly #send: (bytes: Buffer) => void;
+  readonly #send: (bytes: Buffer, sent: () => void) => void;
   #frameBytesMax: number;
-  #chunk: Buffer = Buffer.alloc(0);
+  #memory: Chunk | null = null;
+  #chunk: Buffer = NO_BYTES;
   /** Where the first frame that is not sent begins, and where the next one goes. */
   #start = 0;
   #end = 0;
 
   /**
    * @param frameBytesMax of a whole frame, with its 8 bytes of overhead
-   * @param send gets what was written: with `flush`, and before when the memory is full
+   * @param send gets what was written: with `flush`, and before when the memory is full. It calls `sent` when the bytes are
+   *   not needed any more; without that, their memory is left to the garbage collector
    */
-  constructor(frameBytesMax: number, send: (bytes: Buffer) => void) {
+  constructor(frameBytesMax: number, send: (bytes: Buffer, sent: () => void) => void) {
     this.#frameBytesMax = frameBytesMax;
     this.#send = send;
   }
@@ -71,10 +74,15 @@ export class FrameWriter {
 
   /** Sends what was written. */
   flush(): void {
-    if (this.#end === this.#start) return;
+    const memory = this.#memory;
+    if (memory === null || this.#end === this.#start) return;
     const bytes = this.#chunk.subarray(this.#start, this.#end);
     this.#start = this.#end;
-    this.#send(bytes);
+    const done = memory.lend();
+    this.#send(bytes, () => {
+      done();
+      if (memory === this.#memory && !memory.isRead && this.pendingBytes === 0) this.#leave();
+    });
   }
 
   heartbeat(): void {
@@ -244,11 +252,19 @@ export class FrameWriter {
     return true;
   }
 
-  /** Makes room. What was sent may still be on its way, so memory is never written twice. */
+  /** Makes room. What was sent may still be on its way: the next frames go behind it, or into other memory. */
   #reserve(bytes: number): void {
     if (this.#end + bytes <= this.#chunk.length) return;
     this.flush();
-    this.#chunk = Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES, bytes));
+    this.#leave();
+    this.#memory = Chunk.take(bytes);
+    this.#chunk = this.#memory.bytes;
+  }
+
+  #leave(): void {
+    this.#memory?.leave();
+    this.#memory = null;
+    this.#chunk = NO_BYTES;
     this.#start = 0;
     this.#end = 0;
   }

@@ -33,7 +33,7 @@ export class Output {
   constructor(socket: Socket, options: OutputOptions) {
     this.#socket = socket;
     this.#options = options;
-    this.frames = new FrameWriter(options.frameBytesMax, (bytes) => this.#send(bytes));
+    this.frames = new FrameWriter(options.frameBytesMax, (bytes, sent) => this.#send(bytes, sent));
     socket.on("drain", () => this.#drained());
     socket.on("close", () => clearTimeout(this.#stallTimer));
   }
@@ -70,10 +70,12 @@ export class Output {
     return hasSent;
   }
 
-  #send(bytes: Buffer): void {
+  #send(bytes: Buffer, sent: () => void): void {
     if (!this.#socket.writable) return;
     this.#hasSent = true;
-    this.#socket.write(bytes);
+    this.#socket.write(bytes, (error) => {
+      if (!error) sent();
+    });
     if (this.#isFull || this.#socket.writableLength <= this.#options.outputBytesMax) return;
     this.#isFull = true;
     this.#watch(this.#socket.writableLength);
