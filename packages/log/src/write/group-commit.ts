@@ -5,13 +5,26 @@ import type { SegmentWriter } from "../segment/segment-writer.ts";
 import { CommitSlab } from "./commit-slab.ts";
 import type { RecordSource } from "./record-source.ts";
 
-interface PendingAppend {
+/** A class: V8 may put object literals that wait straight into the old generation, with the records that they hold. */
+class PendingAppend {
   readonly records: readonly RecordSource[];
   /** The next record that is not in a slab yet. */
-  next: number;
+  next = 0;
   readonly endOffset: number;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
+
+  constructor(
+    records: readonly RecordSource[],
+    endOffset: number,
+    resolve: () => void,
+    reject: (error: Error) => void,
+  ) {
+    this.records = records;
+    this.endOffset = endOffset;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
 }
 
 /** Where a committed batch went, for the reader's index. */
@@ -109,7 +122,7 @@ export class GroupCommit {
     this.#queuedBytes += bytes;
     this.#nextOffset += records.length;
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ records, next: 0, endOffset: this.#nextOffset, resolve, reject });
+      this.#waiting.push(new PendingAppend(records, this.#nextOffset, resolve, reject));
       this.#gather();
       this.#running ??= Promise.resolve().then(() => this.#run());
     });

@@ -3,11 +3,21 @@ import type { Queue } from "../queue/queue.ts";
 import type { Content } from "../records/content-record.ts";
 import type { DeliveryHorizons } from "./delivery-horizon.ts";
 
-interface Gathered {
+/**
+ * A class, because V8 puts object literals that outlive its first small collections straight into the old generation,
+ * for good: each of them would keep its message in memory until the next full collection.
+ */
+class Gathered {
   readonly content: Content;
   readonly queues: readonly Queue[];
   /** Called with its offset when it is on disk. */
   readonly stored: ((offset: number) => void) | null;
+
+  constructor(content: Content, queues: readonly Queue[], stored: ((offset: number) => void) | null) {
+    this.content = content;
+    this.queues = queues;
+    this.stored = stored;
+  }
 }
 
 /** Gathers messages between two flushes, appends them together, and offers them to their queues once they are on disk. */
@@ -37,7 +47,7 @@ export class Commits {
   }
 
   add(content: Content, queues: readonly Queue[], stored: ((offset: number) => void) | null): void {
-    this.#gathered.push({ content, queues, stored });
+    this.#gathered.push(new Gathered(content, queues, stored));
     this.#gatheredBytes += content.byteLength;
     for (const queue of queues) {
       queue.pendingCount += 1;
@@ -67,6 +77,9 @@ export class Commits {
         this.#inFlight.shift();
         horizons?.reached();
         offer(gathered, firstOffset);
+        // Should these lists have grown old, they keep nothing young in memory.
+        gathered.length = 0;
+        records.length = 0;
         this.onAppended(bytes);
       },
       (error: unknown) => {

@@ -13,8 +13,7 @@ import type { Queue } from "../queue/queue.ts";
 import { RefusalError } from "../refusal.ts";
 import type { SubscriptionOwner } from "./subscription.ts";
 import { Subscription } from "./subscription.ts";
-import type { Unsettled } from "./unsettled.ts";
-import { UnsettledDeliveries } from "./unsettled.ts";
+import { Unsettled, UnsettledDeliveries } from "./unsettled.ts";
 
 /** What a session needs from its virtual host. */
 export interface SessionHost {
@@ -171,7 +170,7 @@ export class ChannelSession implements Session, SubscriptionOwner {
       countsDeliveries && held.returns > 0
         ? replaceHeaders(content.properties, { "x-delivery-count": BigInt(held.returns) })
         : content.properties;
-    const tag = this.unsettled.add(noAck ? null : { held, queue, consumer });
+    const tag = this.unsettled.add(noAck ? null : new Unsettled(held, queue, consumer));
     if (noAck) queue.settle(held);
     else {
       queue.unsettledCount += 1;

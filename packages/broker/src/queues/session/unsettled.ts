@@ -2,12 +2,18 @@ import type { Held } from "../queue/held.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { Subscription } from "./subscription.ts";
 
-/** A delivery that the client has not settled yet. */
-export interface Unsettled {
+/** A delivery that the client has not settled yet. A class for the reason that is given at `Gathered`. */
+export class Unsettled {
   readonly held: Held;
   readonly queue: Queue;
   /** `null`: the client asked for it by `get`. */
   readonly consumer: Subscription | null;
+
+  constructor(held: Held, queue: Queue, consumer: Subscription | null) {
+    this.held = held;
+    this.queue = queue;
+    this.consumer = consumer;
+  }
 }
 
 const COMPACT_AT = 1024;
