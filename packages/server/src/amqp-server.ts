@@ -46,7 +46,11 @@ export class AmqpServer implements RunningServer, ConnectionHost {
     this.onEvent = onEvent;
     this.admission = new Admission(limits);
     this.budget = new UnflushedBudget(limits.unflushedTotalBytesMax, this.counters);
-    engine.onBlocked = (reason) => this.#blocked(reason);
+    engine.onBlocked = (reason) => {
+      this.#blockedBy = reason;
+      this.#blocked(reason, null);
+    };
+    engine.onVirtualHostBlocked = (virtualHost, reason) => this.#blocked(reason, virtualHost);
     engine.onFailed = (error) => this.#failed(error);
   }
 
@@ -106,10 +110,9 @@ export class AmqpServer implements RunningServer, ConnectionHost {
     this.#connections.add(connection);
   }
 
-  #blocked(reason: string | null): void {
-    this.#blockedBy = reason;
-    notify(this.onEvent, { type: "server.blocked", level: "warn", reason });
-    for (const connection of this.#connections) connection.blocked(reason);
+  #blocked(reason: string | null, virtualHost: string | null): void {
+    notify(this.onEvent, { type: "server.blocked", level: "warn", reason, virtualHost });
+    for (const connection of this.#connections) connection.reviewBlocked();
   }
 
   #failed(error: Error): void {

@@ -26,8 +26,13 @@ export type ServerEvent =
       readonly user: string | null;
       readonly reason: string;
     }
-  /** Publishers wait since then, or (`null`) no longer. */
-  | { readonly type: "server.blocked"; readonly level: "warn"; readonly reason: string | null }
+  /** Publishers wait since then, or (`null`) no longer: all of them, or those of one virtual host. */
+  | {
+      readonly type: "server.blocked";
+      readonly level: "warn";
+      readonly reason: string | null;
+      readonly virtualHost: string | null;
+    }
   /** Something that must not happen did; the connection it happened on was closed. */
   | { readonly type: "server.defect"; readonly level: "error"; readonly error: unknown }
   /** The engine lost its disk: nothing is confirmed any more, and all connections were closed. */

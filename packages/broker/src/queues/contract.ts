@@ -115,6 +115,8 @@ export interface Session {
 
 export interface VirtualHost {
   readonly name: string;
+  /** Why publishers to this one are refused or paused for now, or `null`. */
+  readonly blockedBy: string | null;
   openSession(connection: ConnectionToken, listener: SessionListener): Session;
   /** Creates it, or checks that what is there is the same. @throws Refusal 403, 406, 503 */
   declareExchange(spec: ExchangeSpec): Promise<void>;
@@ -158,12 +160,26 @@ export interface QueueReport extends QueueCounts {
   readonly bytesInMemory: number;
 }
 
+/** The same about one virtual host. */
+export interface VirtualHostReport {
+  readonly name: string;
+  readonly queueCount: number;
+  /**
+   * What its messages take in the log, ready and unsettled, with their properties. One that is in several queues counts
+   * in each.
+   */
+  readonly messageBytes: number;
+  /** Why publishers to it are refused or paused for now, or `null`. */
+  readonly blockedBy: string | null;
+}
+
 export interface EngineReport {
   /** Why publishers are refused or paused for now, or `null`. */
   readonly blockedBy: string | null;
   readonly durableOffset: number;
   readonly segmentCount: number;
   readonly storedBytes: number;
+  readonly virtualHosts: readonly VirtualHostReport[];
   readonly queues: readonly QueueReport[];
 }
 
@@ -184,6 +200,8 @@ export interface QueueEngine {
   report(): Promise<EngineReport>;
   /** Publishers should be told (`connection.blocked`) with this reason, or that it is over (`null`). */
   onBlocked: (reason: string | null) => void;
+  /** The same for publishers to one virtual host. May be called amid any other call. */
+  onVirtualHostBlocked: (name: string, reason: string | null) => void;
   onFailed: (error: Error) => void;
   /** Makes acknowledgements and a checkpoint durable and gives the directory free. Sessions are closed before. */
   close(): Promise<void>;

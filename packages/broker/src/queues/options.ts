@@ -31,6 +31,8 @@ export interface QueueEngineOptions {
   readonly bindingsPerVirtualHostMax?: number;
   /** Exclusive queues of one connection. Default 5,000. */
   readonly exclusiveQueuesPerConnectionMax?: number;
+  /** What the messages of one virtual host may take; beyond it publishes to it are refused for now. Default: no limit. */
+  readonly bytesPerVirtualHostMax?: number;
   /** Acknowledgements are gathered this long before they are written. Default 5. */
   readonly ackFlushMs?: number;
   /** Told what happens. What it throws is ignored. */
@@ -65,6 +67,7 @@ const DEFAULTS = {
 
 const bytes = (max: number) => z.int().min(4096).max(max);
 const atMost = (byDefault: number) => z.int().min(1).max(Number.MAX_SAFE_INTEGER).default(byDefault);
+const unlimited = z.custom<number>((value) => value === Infinity, "give Infinity for no limit");
 const functionOf = <Type>() => z.custom<Type>((value) => typeof value === "function", "give a function");
 const objectOf = <Type>(what: string) =>
   z.custom<Type>((value) => typeof value === "object" && value !== null, `give ${what}`);
@@ -86,6 +89,7 @@ const schema = z.strictObject({
   exchangesPerVirtualHostMax: atMost(DEFAULTS.exchangesPerVirtualHostMax),
   bindingsPerVirtualHostMax: atMost(DEFAULTS.bindingsPerVirtualHostMax),
   exclusiveQueuesPerConnectionMax: atMost(DEFAULTS.exclusiveQueuesPerConnectionMax),
+  bytesPerVirtualHostMax: bytes(Number.MAX_SAFE_INTEGER).or(unlimited).default(Infinity),
   ackFlushMs: z.int().min(0).max(60_000).default(DEFAULTS.ackFlushMs),
   onEvent: functionOf<QueueEngineListener>().default(() => () => {}),
   clock: objectOf<Clock>("a Clock").default(systemClock),

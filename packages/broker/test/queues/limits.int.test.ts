@@ -35,7 +35,7 @@ test("exclusive queues of a connection are limited, and each connection has its 
   await expect(client.declare("mine", {}, exclusive)).rejects.toMatchObject({
     reply: 406,
     message:
-      "PRECONDITION_FAILED - cannot declare queue 'mine' in vhost '/': limit of exclusive queues of a connection (2) is reached",
+      "PRECONDITION_FAILED - cannot declare queue 'mine': limit of exclusive queues of a connection (2) is reached",
   });
   await client.declare("shared");
   client.engine.connectionClosed(client.connection);

@@ -31,5 +31,6 @@ export function engineOptionsOf(settings: Settings): Omit<QueueEngineOptions, "d
     exchangesPerVirtualHostMax: settings.exchangesPerVirtualHostMax,
     bindingsPerVirtualHostMax: settings.bindingsPerVirtualHostMax,
     exclusiveQueuesPerConnectionMax: settings.exclusiveQueuesPerConnectionMax,
+    bytesPerVirtualHostMax: settings.bytesPerVirtualHostMax,
   };
 }

@@ -22,6 +22,7 @@ export async function consume(channel: Channel, method: Method<"basic.consume">)
   try {
     await channel.session.consume({ queue, consumerTag, noAck, exclusive, arguments: method.arguments });
     channel.consumerTags.add(consumerTag);
+    channel.host.consumes();
     if (!nowait) channel.reply({ name: "basic.consume-ok", consumerTag });
   } finally {
     channel.release(Hold.consume);
@@ -41,6 +42,7 @@ export async function get(channel: Channel, method: Method<"basic.get">): Promis
   const got = await channel.session.get(queue, method.noAck);
   if (got === null) return channel.reply({ name: "basic.get-empty" });
   const { tag: deliveryTag, redelivered, exchange, routingKey, messageCount } = got;
+  channel.host.consumes();
   channel.host.counters.messagesDelivered += 1;
   channel.send({ name: "basic.get-ok", deliveryTag, redelivered, exchange, routingKey, messageCount }, got);
 }

@@ -20,6 +20,8 @@ export interface ChannelHost {
   readonly knowsCancel: boolean;
   /** A message was published. */
   published(): void;
+  /** A consumer was made, or a message was got. */
+  consumes(): void;
   /** The connection cannot go on. Returns at once; it is closed later in this turn. */
   fail(error: unknown): void;
 }

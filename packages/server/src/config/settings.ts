@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { addresses, bytes, count, durationMs, names, oneOf, text } from "./values.ts";
+import { addresses, bytes, bytesOrNone, count, durationMs, names, oneOf, text } from "./values.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -29,6 +29,7 @@ export const settingsSchema = z.strictObject({
   exchangesPerVirtualHostMax: count(1, 10_000_000).prefault(50_000),
   bindingsPerVirtualHostMax: count(1, 100_000_000).prefault(500_000),
   exclusiveQueuesPerConnectionMax: count(1, 10_000_000).prefault(5_000),
+  bytesPerVirtualHostMax: bytesOrNone(MIB, Number.MAX_SAFE_INTEGER).prefault("none"),
   heartbeat: durationMs(0, HOUR_MS).prefault("60s"),
   unflushedBytesMax: bytes(64 * KIB, GIB).prefault("64MiB"),
   memoryBytesMax: bytes(4 * KIB, 4 * GIB).prefault("64MiB"),
@@ -108,6 +109,11 @@ export const shownSettings = {
     group: "Limits",
     value: "count",
     description: "exclusive queues of one connection at most",
+  },
+  bytesPerVirtualHostMax: {
+    group: "Limits",
+    value: "size",
+    description: "messages in the queues of each virtual host; beyond it publishers to it have to wait",
   },
   heartbeat: {
     group: "Limits",

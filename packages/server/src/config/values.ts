@@ -52,6 +52,14 @@ export function bytes(min: number, max: number) {
   );
 }
 
+/** The same, or `none`, which is Infinity. */
+export function bytesOrNone(min: number, max: number) {
+  return valueOf(`a size such as 10GiB, from ${min} to ${max} bytes, or "none"`, (given) => {
+    if (given === "none") return Infinity;
+    return typeof given === "string" ? inUnits(given, BYTES_OF, min, max) : wholeNumber(given, min, max);
+  });
+}
+
 const MS_OF: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 /** A text such as `10s`. A bare number would be read as seconds by some and as milliseconds by others. */

@@ -85,9 +85,9 @@ export class Connection {
     socket.on("close", () => this.#closed());
   }
 
-  /** Publishers have to wait from now on, or (`null`) no longer. */
-  blocked(reason: string | null): void {
-    if (this.#phase === "running") this.#publishes.blocked(reason);
+  /** Publishers have to wait from now on, or no longer. */
+  reviewBlocked(): void {
+    if (this.#phase === "running") this.#publishes.reviewBlocked();
   }
 
   /** Reads nothing more, confirms what has arrived, and closes the connection with 320. */
@@ -251,7 +251,7 @@ export class Connection {
     clearTimeout(this.#timer);
     this.#agreement = agreement;
     this.#phase = "running";
-    this.#publishes.opened(hasCapability(clientProperties, "connection.blocked"));
+    this.#publishes.opened(virtualHost, hasCapability(clientProperties, "connection.blocked"));
     const host = {
       virtualHost,
       access,
@@ -262,6 +262,7 @@ export class Connection {
       counters,
       knowsCancel: hasCapability(clientProperties, "consumer_cancel_notify"),
       published: () => this.#publishes.published(),
+      consumes: () => this.#publishes.consumes(),
       partial: new PartialBudget(Math.max(limits.partialBytesMax, limits.messageBytesMax)),
       // Asked for amid a delivery: the engine is left first.
       fail: (error: unknown) => queueMicrotask(() => this.#fail(error, null)),

@@ -1,4 +1,5 @@
 import type { Method } from "@waybill/amqp";
+import type { VirtualHost } from "@waybill/broker/queues";
 import type { ConnectionHost } from "./connection-host.ts";
 import { ConfirmQueue } from "./confirm-queue.ts";
 import { ReadHold, type ReadGate } from "./read-gate.ts";
@@ -12,7 +13,8 @@ export interface PublishGateListener {
 
 /**
  * Slows a publishing client down by not reading from it: while too much of it, or of all clients, waits for the disk,
- * and while the engine wants publishers to wait.
+ * and while the engine wants publishers to wait. Where only its virtual host is full, a client that consumes is read all
+ * the same: its acknowledgements are what helps, and what it publishes is refused.
  */
 export class PublishGate {
   readonly confirms: ConfirmQueue;
@@ -20,7 +22,9 @@ export class PublishGate {
   readonly #reads: ReadGate;
   readonly #listener: PublishGateListener;
   readonly #onRoom = (): void => this.#relax();
+  #virtualHost: VirtualHost | null = null;
   #knowsBlocked = false;
+  #consumes = false;
   #hasPublished = false;
   #isTold = false;
 
@@ -35,26 +39,33 @@ export class PublishGate {
   }
 
   /** @param knowsBlocked the client understands `connection.blocked` */
-  opened(knowsBlocked: boolean): void {
+  opened(virtualHost: VirtualHost, knowsBlocked: boolean): void {
+    this.#virtualHost = virtualHost;
     this.#knowsBlocked = knowsBlocked;
   }
 
   /** A message was published. */
   published(): void {
     this.#hasPublished = true;
-    const { blockedBy } = this.#host;
-    if (blockedBy === null) return;
-    this.#reads.hold(ReadHold.blocked);
-    this.#tell(blockedBy);
+    const reason = this.#blockedBy;
+    if (reason === null) return;
+    if (this.#mustWait) this.#reads.hold(ReadHold.blocked);
+    this.#tell(reason);
   }
 
-  /** Publishers have to wait from now on, or (`null`) no longer. One that publishes nothing is left alone. */
-  blocked(reason: string | null): void {
+  /** The client consumes. */
+  consumes(): void {
+    this.#consumes = true;
+  }
+
+  /** Publishers have to wait from now on, or no longer. One that publishes nothing is left alone. */
+  reviewBlocked(): void {
+    if (!this.#mustWait) this.#reads.release(ReadHold.blocked);
+    const reason = this.#blockedBy;
     if (reason !== null) {
       if (this.#hasPublished) this.#tell(reason);
       return;
     }
-    this.#reads.release(ReadHold.blocked);
     if (!this.#isTold) return;
     this.#isTold = false;
     this.#listener.reply({ name: "connection.unblocked" });
@@ -75,6 +86,14 @@ export class PublishGate {
   /** The connection is gone. */
   close(): void {
     this.#host.budget.forget(this.#onRoom);
+  }
+
+  get #blockedBy(): string | null {
+    return this.#host.blockedBy ?? this.#virtualHost?.blockedBy ?? null;
+  }
+
+  get #mustWait(): boolean {
+    return this.#host.blockedBy !== null || (!this.#consumes && this.#blockedBy !== null);
   }
 
   #settled(bytes: number): void {

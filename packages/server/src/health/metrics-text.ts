@@ -1,4 +1,4 @@
-import type { QueueReport } from "@waybill/broker/queues";
+import type { EngineReport, QueueReport, VirtualHostReport } from "@waybill/broker/queues";
 import type { BrokerStatus } from "./broker-status.ts";
 import { fullestQueues } from "./queues-json.ts";
 
@@ -45,6 +45,11 @@ export function metricsText(status: BrokerStatus): string {
       engine.durableOffset,
     ),
     one("waybill_broker_queues", "gauge", "queues", engine.queues.length),
+    eachHost("queues", "queues", engine, (host) => host.queueCount),
+    eachHost("message_bytes", "what its messages take in the log", engine, (host) => host.messageBytes),
+    eachHost("blocked", "1 while publishers to it have to wait", engine, (host) =>
+      Number(host.blockedBy !== null),
+    ),
     each(
       "waybill_broker_queue_messages_ready",
       "messages ready to be delivered",
@@ -77,6 +82,17 @@ function each(
     return `${name}{${labels}} ${valueOf(queue)}\n`;
   });
   return head(name, "gauge", `${help}; the ${QUEUES_MAX} fullest queues`) + lines.join("");
+}
+
+function eachHost(
+  what: string,
+  help: string,
+  { virtualHosts }: EngineReport,
+  valueOf: (host: VirtualHostReport) => number,
+): string {
+  const name = `waybill_broker_virtual_host_${what}`;
+  const lines = virtualHosts.map((host) => `${name}{vhost="${escaped(host.name)}"} ${valueOf(host)}\n`);
+  return head(name, "gauge", help) + lines.join("");
 }
 
 function head(name: string, kind: Kind, help: string): string {

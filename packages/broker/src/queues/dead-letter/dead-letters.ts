@@ -119,7 +119,9 @@ export class DeadLetters {
     const movedFrom = isLasting ? { queueId: queue.id, offset: held.offset } : null;
     const letter = new Content({ ...fields, queueIds: queues.map(({ id }) => id), movedFrom });
     this.#post.post(letter, queues, () => {
-      if (held !== null && queue.dying.delete(held)) queue.schedule();
+      if (held === null || !queue.dying.delete(held)) return;
+      queue.bytes.remove(held.storedBytes);
+      queue.schedule();
     });
   }
 }

@@ -22,6 +22,8 @@ export interface DelayPost {
   post(content: Content, queues: readonly Queue[], stored: () => void): void;
   /** A delayed message that no queue takes. */
   dropped(offset: number): void;
+  /** It waits no longer. `null`: it was not found. */
+  left(content: Content | null): void;
   onDamage(error: unknown): void;
 }
 
@@ -83,7 +85,7 @@ export class DelayedMessages {
           find = await this.#post.read(offset);
           content = find(offset);
         }
-        if (content === null || content === "lost") this.#drop(offset);
+        if (content === null || content === "lost") this.#drop(offset, null);
         else await this.#release(offset, content);
       }
     } catch (error) {
@@ -98,7 +100,7 @@ export class DelayedMessages {
     const { exchange, routingKey, properties, body, isTransient, delayed } = content;
     const keys = [routingKey];
     const queues = this.#post.route(delayed?.virtualHost ?? "", exchange, content, keys);
-    if (queues.length === 0) return this.#drop(offset);
+    if (queues.length === 0) return this.#drop(offset, content);
     while (!this.#isStopped && !this.#post.takes(content.byteLength)) await this.#pause();
     if (this.#isStopped) return;
     const due = new Content({
@@ -115,6 +117,7 @@ export class DelayedMessages {
     this.#post.post(due, queues, () => {
       const wasFull = this.#leaving.size >= BATCH_MAX;
       this.#leaving.delete(offset);
+      this.#post.left(content);
       if (wasFull) this.#arm();
     });
   }
@@ -125,8 +128,9 @@ export class DelayedMessages {
     });
   }
 
-  #drop(offset: number): void {
+  #drop(offset: number, content: Content | null): void {
     this.#leaving.delete(offset);
     this.#post.dropped(offset);
+    this.#post.left(content);
   }
 }

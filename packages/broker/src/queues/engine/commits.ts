@@ -52,6 +52,7 @@ export class Commits {
     for (const queue of queues) {
       queue.pendingCount += 1;
       queue.pendingBytes += content.body.length;
+      queue.bytes.add(content.byteLength);
     }
   }
 
@@ -104,5 +105,6 @@ function forget(content: Content, queues: readonly Queue[]): void {
   for (const queue of queues) {
     queue.pendingCount -= 1;
     queue.pendingBytes -= content.body.length;
+    queue.bytes.remove(content.byteLength);
   }
 }

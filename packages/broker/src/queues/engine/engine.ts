@@ -4,6 +4,7 @@ import { DeadLetters } from "../dead-letter/dead-letters.ts";
 import { DELAYED_QUEUE_ID, DelayedMessages } from "../delay/delayed-messages.ts";
 import type { ResolvedQueueEngineOptions } from "../options.ts";
 import type { Held } from "../queue/held.ts";
+import type { MessageBytes } from "../queue/message-bytes.ts";
 import type { OffsetRun } from "../queue/offset-queue.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { DeathReason, FindStored } from "../queue/queue-surroundings.ts";
@@ -46,6 +47,7 @@ export class Engine implements QueueEngine, HostServices {
   onDiskFull: () => void = () => {};
   /** What a checkpoint does before the log is closed. */
   beforeClose: () => Promise<void> = () => Promise.resolve();
+  onVirtualHostBlocked: (name: string, reason: string | null) => void = () => {};
   lastQueueId = 0;
   readonly #log: Log;
   readonly #options: ResolvedQueueEngineOptions;
@@ -128,6 +130,12 @@ export class Engine implements QueueEngine, HostServices {
       durableOffset: this.#log.durableOffset,
       segmentCount: this.#log.segments.filter(({ isDropped }) => !isDropped).length,
       storedBytes: await this.#log.sizeBytes(),
+      virtualHosts: Array.from(this.hosts.values(), ({ name, queues, bytes, blockedBy }) => ({
+        name,
+        blockedBy,
+        queueCount: queues.size,
+        messageBytes: bytes.bytes,
+      })),
       queues: Array.from(this.queues.values(), reportOf),
     };
   }
@@ -177,7 +185,21 @@ export class Engine implements QueueEngine, HostServices {
   }
 
   delay(content: Content, dueAt: number): void {
-    this.commits.add(content, [], (offset) => this.delayed.add(dueAt, offset));
+    this.commits.add(content, [], (offset) => {
+      this.delayed.add(dueAt, offset);
+      this.#delayedBytesOf(content)?.add(content.byteLength);
+    });
+  }
+
+  left(content: Content | null): void {
+    if (content !== null) this.#delayedBytesOf(content)?.remove(content.byteLength);
+    // What was not found is known to be gone at the latest now.
+    if (this.delayed.count === 0)
+      for (const { delayedBytes } of this.hosts.values()) delayedBytes.restore(0, 0);
+  }
+
+  blockedChanged({ name, blockedBy }: { readonly name: string; readonly blockedBy: string | null }): void {
+    this.onVirtualHostBlocked(name, blockedBy);
   }
 
   refused(queue: Queue, content: Content): void {
@@ -303,6 +325,10 @@ export class Engine implements QueueEngine, HostServices {
       const detail = cause instanceof Error ? cause.message : String(cause);
       throw new RefusalError(541, `nothing can be stored: ${detail}`, { cause });
     }
+  }
+
+  #delayedBytesOf({ delayed }: Content): MessageBytes | undefined {
+    return delayed === null ? undefined : this.hosts.get(delayed.virtualHost)?.delayedBytes;
   }
 
   #pump(): void {

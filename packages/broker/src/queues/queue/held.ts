@@ -14,6 +14,8 @@ export class Held {
   returns = 0;
   /** Size of the body; known while the content is here, or where the queue is limited in bytes. */
   bytes = 0;
+  /** What it takes in the log; 0 while that is not known. */
+  storedBytes = 0;
   /** By the wall clock; known while the content is here. */
   expiresAt = Infinity;
 

@@ -6,10 +6,10 @@ import type { Consumer } from "./consumer.ts";
 import { ConsumerRing } from "./consumer-ring.ts";
 import { Front } from "./front.ts";
 import { EXPIRES_AT_ONCE, Held } from "./held.ts";
-import type { OffsetQueue } from "./offset-queue.ts";
+import type { MessageBytes } from "./message-bytes.ts";
 import type { QueuePolicy } from "./queue-policy.ts";
 import type { DeathReason, FindStored, QueueHandle, QueueSurroundings } from "./queue-surroundings.ts";
-import { StoredIndex } from "./stored-index.ts";
+import { StoredIndex, type FoundPlaces } from "./stored-index.ts";
 
 /** Deliveries in a row before other queues get their turn. */
 const TURN_MAX = 512;
@@ -36,6 +36,8 @@ export class Queue implements QueueHandle, Destination {
   readonly incoming = new Set<Binding>();
   /** Messages that are becoming dead letters: neither ready nor settled yet. */
   readonly dying = new Set<Held>();
+  /** All that it holds, from being published to being settled. */
+  readonly bytes: MessageBytes;
   /** Messages before it may have been delivered; durable. */
   horizon: number;
   unsettledCount = 0;
@@ -60,7 +62,7 @@ export class Queue implements QueueHandle, Destination {
   #isScheduled = false;
 
   constructor(
-    fields: Pick<Queue, "id" | "spec" | "policy" | "virtualHost" | "owner">,
+    fields: Pick<Queue, "id" | "spec" | "policy" | "virtualHost" | "owner" | "bytes">,
     around: QueueSurroundings,
   ) {
     this.id = fields.id;
@@ -68,6 +70,7 @@ export class Queue implements QueueHandle, Destination {
     this.policy = fields.policy;
     this.virtualHost = fields.virtualHost;
     this.owner = fields.owner;
+    this.bytes = fields.bytes;
     this.#around = around;
     this.consumers = new ConsumerRing(fields.policy.singleActiveConsumer);
     this.#index = new StoredIndex(fields.policy.maxLengthBytes !== null);
@@ -108,13 +111,8 @@ export class Queue implements QueueHandle, Destination {
   }
 
   /** What recovery found. */
-  restore(found: {
-    places: OffsetQueue;
-    sizes: readonly number[] | null;
-    flagBelow: number;
-    returns: ReadonlyMap<number, number>;
-    mayExpire: boolean;
-  }): void {
+  restore(found: FoundPlaces & { mayExpire: boolean; storedBytes: number }): void {
+    this.bytes.restore(found.places.size, found.storedBytes);
     this.#index.restore(found);
     this.deliveredEnd = found.flagBelow;
     this.#readyBytes = this.#index.bytes;
@@ -216,6 +214,7 @@ export class Queue implements QueueHandle, Destination {
   /** The queue is done with a message. */
   settle(held: Held): void {
     this.dying.delete(held);
+    this.bytes.remove(held.storedBytes);
     if (this.isDeleted || !this.isStored || held.isTransient) return;
     this.#around.settled(this, held.offset);
   }
@@ -252,6 +251,7 @@ export class Queue implements QueueHandle, Destination {
   /** Ends it: everybody is told, nothing is delivered any more. */
   end(): void {
     this.isDeleted = true;
+    this.bytes.end();
     this.stopTimers();
     this.#forgetContents();
     this.#front.clear();
@@ -272,6 +272,7 @@ export class Queue implements QueueHandle, Destination {
     this.#front.clear();
     const { span } = this.#index;
     if (this.isStored && span !== null) this.#around.purged(this, span);
+    this.bytes.removeSome(this.#index.size);
     this.#index.clear();
     this.#readyBytes = 0;
     return count;
@@ -325,6 +326,7 @@ export class Queue implements QueueHandle, Destination {
     held.content = content;
     held.bytes = content.body.length;
     const bytes = content.byteLength;
+    held.storedBytes = bytes;
     this.#frontBytes += bytes;
     this.#around.memory.add(bytes);
     if (this.#mayExpire) held.expiresAt = this.#expiryOf(content);

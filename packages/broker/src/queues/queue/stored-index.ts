@@ -2,6 +2,15 @@ import { Held } from "./held.ts";
 import type { EncodedOffsets, OffsetRun } from "./offset-queue.ts";
 import { filtered, OffsetQueue } from "./offset-queue.ts";
 
+/** What recovery found of one queue. */
+export interface FoundPlaces {
+  readonly places: OffsetQueue;
+  /** Of the bodies, where bytes are tracked. */
+  readonly sizes: readonly number[] | null;
+  readonly flagBelow: number;
+  readonly returns: ReadonlyMap<number, number>;
+}
+
 /**
  * The messages of a queue that are only in the log, in order: a byte or two each, however large they are. A number in
  * `places` is the offset twice, plus 1 for a transient message.
@@ -71,12 +80,7 @@ export class StoredIndex {
     this.#hasTransient = false;
   }
 
-  restore(found: {
-    places: OffsetQueue;
-    sizes: readonly number[] | null;
-    flagBelow: number;
-    returns: ReadonlyMap<number, number>;
-  }): void {
+  restore(found: FoundPlaces): void {
     this.#places = found.places;
     this.#flagBelow = found.flagBelow;
     this.#returns = found.returns;

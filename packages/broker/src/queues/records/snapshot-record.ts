@@ -33,12 +33,22 @@ export interface SnapshotMeta {
   /** Records from here on may not be part of the snapshot and are applied after it. */
   readonly replayFrom: number;
   readonly lastQueueId: number;
+  /** What delayed messages take in each virtual host. */
+  readonly delayed?: readonly DelayedMeta[];
+}
+
+export interface DelayedMeta {
+  readonly virtualHost: string;
+  readonly count: number;
+  readonly bytes: number;
 }
 
 export interface QueueMeta {
   readonly id: number;
   readonly horizon: number;
   readonly mayExpire: boolean;
+  /** What one of its messages takes. */
+  readonly averageBytes?: number;
 }
 
 export interface OffsetsPiece {

@@ -7,11 +7,14 @@ import type { OffsetsPiece } from "../records/snapshot-record.ts";
 export class QueueDraft {
   horizon = 0;
   mayExpire = false;
+  /** What one of the messages of the snapshot takes. */
+  averageBytes = 0;
   readonly returns = new Map<number, number>();
   readonly #near: OffsetsPiece[] = [];
   readonly #index: OffsetsPiece[] = [];
   readonly #tail = new OffsetQueue();
   readonly #done = new RangeSet();
+  #tailBytes = 0;
 
   nearPiece(piece: OffsetsPiece): void {
     this.#near.push(piece);
@@ -22,8 +25,17 @@ export class QueueDraft {
   }
 
   /** A persistent message behind everything before. */
-  add(offset: number): void {
-    if (offset * 2 > this.#tail.last) this.#tail.append(offset * 2);
+  add(offset: number, bytes: number): void {
+    if (offset * 2 <= this.#tail.last) return;
+    this.#tail.append(offset * 2);
+    this.#tailBytes += bytes;
+  }
+
+  /** What so many of them take. Sizes of what was settled behind the snapshot are not known: the average counts. */
+  bytesOf(count: number): number {
+    const before = (this.#near[0]?.size ?? 0) + (this.#index[0]?.size ?? 0);
+    const all = before + this.#tail.size;
+    return all === 0 ? 0 : ((before * this.averageBytes + this.#tailBytes) / all) * count;
   }
 
   /** It needs none of `[start, end)` any more. */

@@ -29,6 +29,8 @@ export async function recover(engine: Engine, log: Log, snapshotOffset: number |
   for (const { fromOffset, toOffset } of lost) replay.lost(fromOffset, toOffset);
   for (const [queueId, draft] of replay.drafts) await restoreQueue(engine, log, queueId, draft);
   for (const [offset, dueAt] of replay.delayed) engine.delayed.add(dueAt, offset);
+  for (const [virtualHost, { count, bytes }] of replay.delayedBytes)
+    engine.hosts.get(virtualHost)?.delayedBytes.restore(count, bytes);
   return lost;
 }
 
@@ -82,7 +84,9 @@ async function restoreQueue(engine: Engine, log: Log, queueId: number, draft: Qu
   // Such a queue is as small as its limit, so its sizes are read anew.
   const sizes = queue.policy.maxLengthBytes === null ? null : await bodySizes(engine, places.runs());
   queue.horizon = horizon;
-  queue.restore({ places, sizes, flagBelow: Math.min(horizon, log.nextOffset), returns, mayExpire });
+  const flagBelow = Math.min(horizon, log.nextOffset);
+  const storedBytes = draft.bytesOf(places.size);
+  queue.restore({ places, sizes, flagBelow, returns, mayExpire, storedBytes });
 }
 
 async function bodySizes(engine: Engine, runs: Iterable<OffsetRun>): Promise<number[]> {

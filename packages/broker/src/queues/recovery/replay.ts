@@ -1,6 +1,7 @@
 import { WaybillError } from "@waybill/core";
 import { DELAYED_QUEUE_ID } from "../delay/delayed-messages.ts";
 import type { Engine } from "../engine/engine.ts";
+import { MessageBytes } from "../queue/message-bytes.ts";
 import type { OffsetRun } from "../queue/offset-queue.ts";
 import { decodeLinks, mayExpire } from "../records/content-record.ts";
 import { copiedFrom } from "../records/copy-record.ts";
@@ -18,6 +19,8 @@ export class Replay {
   readonly #engine: Engine;
   /** When they are due, by offset. */
   readonly #delayed = new Map<number, number>();
+  /** What they take in each virtual host. */
+  readonly #delayedBytes = new Map<string, MessageBytes>();
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -27,6 +30,10 @@ export class Replay {
     return this.#delayed;
   }
 
+  get delayedBytes(): ReadonlyMap<string, MessageBytes> {
+    return this.#delayedBytes;
+  }
+
   /** Applies one piece of the snapshot; answers the offset to go on from when it was the first one. */
   snapshot(data: Buffer): { readonly replayFrom: number } | "more" | "end" {
     const { part, body } = decodePart(data);
@@ -34,14 +41,18 @@ export class Replay {
       case PART.meta: {
         const meta = JSON.parse(body.toString()) as SnapshotMeta;
         this.#sawQueueId(meta.lastQueueId);
+        for (const { virtualHost, count, bytes } of meta.delayed ?? [])
+          this.#delayedBytesOf(virtualHost).restore(count, bytes);
         return meta;
       }
       case PART.topology:
         this.#topology(decodeTopology(body));
         return "more";
       case PART.queue: {
-        const { id, horizon, mayExpire: expires } = JSON.parse(body.toString()) as QueueMeta;
+        const meta = JSON.parse(body.toString()) as QueueMeta;
+        const { id, horizon, mayExpire: expires, averageBytes = 0 } = meta;
         const draft = this.#draft(id);
+        draft.averageBytes = averageBytes;
         draft.horizon = horizon;
         draft.mayExpire = expires;
         return "more";
@@ -113,12 +124,20 @@ export class Replay {
   #content(offset: number, data: Buffer): void {
     const { isTransient, queueIds, movedFrom, delayed } = decodeLinks(data);
     if (movedFrom !== null) this.#done(movedFrom.queueId, { first: movedFrom.offset, delta: 1, count: 1 });
-    if (delayed !== null && !isTransient) this.#delayed.set(offset, delayed.dueAt);
+    if (delayed !== null && !isTransient) {
+      this.#delayed.set(offset, delayed.dueAt);
+      this.#delayedBytesOf(delayed.virtualHost).add(data.length);
+    }
+    if (movedFrom?.queueId === DELAYED_QUEUE_ID) {
+      // It is in the same virtual host as before, and about as large.
+      const host = this.#engine.queues.get(queueIds[0] ?? 0)?.virtualHost;
+      if (host !== undefined) this.#delayedBytesOf(host).remove(data.length);
+    }
     for (const queueId of queueIds) {
       this.#sawQueueId(queueId);
       const draft = this.drafts.get(queueId);
       if (draft === undefined || isTransient) continue;
-      draft.add(offset);
+      draft.add(offset, data.length);
       if (!draft.mayExpire) draft.mayExpire = mayExpire(data);
     }
   }
@@ -184,6 +203,15 @@ export class Replay {
       this.drafts.set(queueId, draft);
     }
     return draft;
+  }
+
+  #delayedBytesOf(virtualHost: string): MessageBytes {
+    let bytes = this.#delayedBytes.get(virtualHost);
+    if (bytes === undefined) {
+      bytes = new MessageBytes({ change: () => {} });
+      this.#delayedBytes.set(virtualHost, bytes);
+    }
+    return bytes;
   }
 
   #sawQueueId(id: number): void {

@@ -25,6 +25,7 @@ const PAIRS_MAX = 2000;
 interface QueueState {
   readonly queue: Queue;
   readonly horizon: number;
+  readonly averageBytes: number;
   /** What is near the head, unsettled or dying, by offset. */
   readonly near: readonly Held[];
   /** The rest, as it is kept in memory: twice the offset, plus 1 for transient ones. */
@@ -53,19 +54,25 @@ export function takeSnapshot(engine: Engine, isFinal: boolean): Snapshot {
     return {
       queue,
       horizon: isFinal ? queue.deliveredEnd : queue.horizon,
+      averageBytes: queue.bytes.average,
       near: nearby,
       places: index.encode(),
       persistent: queue.isStored ? index.persistent() : null,
     };
   });
   const delayed = [...engine.delayed.entries()];
+  const delayedBytes = Array.from(engine.hosts.values(), ({ name, delayedBytes: { count, bytes } }) => ({
+    virtualHost: name,
+    count,
+    bytes,
+  }));
   const moved = [...engine.store.moved];
   return {
     replayFrom,
     queues,
     delayed,
     *records() {
-      yield encodeJsonPart(PART.meta, { replayFrom, lastQueueId });
+      yield encodeJsonPart(PART.meta, { replayFrom, lastQueueId, delayed: delayedBytes });
       for (const record of topology) yield encodeRecordPart(PART.topology, record);
       for (const state of queues) yield* queueRecords(state);
       yield* pairRecords(PART.delayed, delayed);
@@ -87,10 +94,16 @@ function unsettledByQueue(engine: Engine): Map<Queue, Held[]> {
   return byQueue;
 }
 
-function* queueRecords({ queue, horizon, near, persistent }: QueueState): Generator<RecordSource> {
+function* queueRecords({
+  queue,
+  horizon,
+  averageBytes,
+  near,
+  persistent,
+}: QueueState): Generator<RecordSource> {
   if (persistent === null) return;
   const { id, mayExpire } = queue;
-  yield encodeJsonPart(PART.queue, { id, horizon, mayExpire });
+  yield encodeJsonPart(PART.queue, { id, horizon, mayExpire, averageBytes });
   const lasting = near.filter(({ isTransient }) => !isTransient);
   const offsets = new OffsetQueue();
   for (const { offset } of lasting) offsets.append(offset * 2);

@@ -1,3 +1,4 @@
+import type { QueueSpec } from "../contract.ts";
 import { RefusalError } from "../refusal.ts";
 
 /** What one virtual host may hold. What is there already is kept, also where it is more. */
@@ -7,33 +8,47 @@ export interface HostLimits {
   readonly exchangesPerVirtualHostMax: number;
   readonly bindingsPerVirtualHostMax: number;
   readonly exclusiveQueuesPerConnectionMax: number;
+  /** Infinity: no limit. */
+  readonly bytesPerVirtualHostMax: number;
+}
+
+interface LimitedHost {
+  readonly name: string;
+  readonly queues: { readonly size: number };
+  readonly services: { readonly limits: HostLimits };
+}
+
+/**
+ * Whether there may be another queue. Clients look at the text: it is that of RabbitMQ.
+ *
+ * @param owned exclusive queues that the connection has already
+ * @throws Refusal 406
+ */
+export function checkQueueLimits({ name, exclusive }: QueueSpec, host: LimitedHost, owned: number): void {
+  const { queuesPerVirtualHostMax, exclusiveQueuesPerConnectionMax } = host.services.limits;
+  const what = `declare queue '${name}'`;
+  check(what, `queue limit in vhost '${host.name}'`, host.queues.size, queuesPerVirtualHostMax);
+  if (!exclusive) return;
+  check(what, "limit of exclusive queues of a connection", owned, exclusiveQueuesPerConnectionMax);
 }
 
 /** @throws Refusal 406 */
-export function checkQueueLimit(name: string, virtualHost: string, count: number, max: number): void {
-  if (count < max) return;
-  // Clients look at this text: it is that of RabbitMQ.
-  const text = `cannot declare queue '${name}': queue limit in vhost '${virtualHost}' (${max}) is reached`;
-  throw new RefusalError(406, text);
+export function checkExchangeLimit(name: string, host: LimitedHost, count: number): void {
+  const { exchangesPerVirtualHostMax } = host.services.limits;
+  check(
+    `declare exchange '${name}'`,
+    `exchange limit in vhost '${host.name}'`,
+    count,
+    exchangesPerVirtualHostMax,
+  );
 }
 
 /** @throws Refusal 406 */
-export function checkExclusiveLimit(name: string, virtualHost: string, count: number, max: number): void {
-  if (count < max) return;
-  const text = `cannot declare queue '${name}' in vhost '${virtualHost}': limit of exclusive queues of a connection (${max}) is reached`;
-  throw new RefusalError(406, text);
+export function checkBindingLimit(destination: string, host: LimitedHost, count: number): void {
+  const { bindingsPerVirtualHostMax } = host.services.limits;
+  check(`bind '${destination}'`, `binding limit in vhost '${host.name}'`, count, bindingsPerVirtualHostMax);
 }
 
-/** @throws Refusal 406 */
-export function checkExchangeLimit(name: string, virtualHost: string, count: number, max: number): void {
-  if (count < max) return;
-  const text = `cannot declare exchange '${name}': exchange limit in vhost '${virtualHost}' (${max}) is reached`;
-  throw new RefusalError(406, text);
-}
-
-/** @throws Refusal 406 */
-export function checkBindingLimit(name: string, virtualHost: string, count: number, max: number): void {
-  if (count < max) return;
-  const text = `cannot bind '${name}': binding limit in vhost '${virtualHost}' (${max}) is reached`;
-  throw new RefusalError(406, text);
+function check(what: string, limit: string, count: number, max: number): void {
+  if (count >= max) throw new RefusalError(406, `cannot ${what}: ${limit} (${max}) is reached`);
 }

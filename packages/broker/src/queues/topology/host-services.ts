@@ -25,6 +25,8 @@ export interface HostServices extends QueueSurroundings {
   refused(queue: Queue, content: Content): void;
   sessionOpened(session: ChannelSession): void;
   sessionClosed(session: ChannelSession): void;
+  /** Publishers to it have to wait from now on, or no longer. */
+  blockedChanged(host: { readonly name: string; readonly blockedBy: string | null }): void;
   queueOpened(queue: Queue): void;
   queueClosed(queue: Queue): void;
 }

@@ -12,6 +12,7 @@ import type {
   VirtualHost,
 } from "../contract.ts";
 import { Queue } from "../queue/queue.ts";
+import { MessageBytes } from "../queue/message-bytes.ts";
 import { readPolicy } from "../queue/queue-policy.ts";
 import type { Content } from "../records/content-record.ts";
 import type { StoredBinding } from "../records/topology-record.ts";
@@ -24,24 +25,12 @@ import type { SessionHost } from "../session/channel-session.ts";
 import { ChannelSession } from "../session/channel-session.ts";
 import { checkSameExchange, checkSameQueue } from "./check-same.ts";
 import { ExclusiveQueues } from "./exclusive-queues.ts";
-import {
-  checkBindingLimit,
-  checkExchangeLimit,
-  checkExclusiveLimit,
-  checkQueueLimit,
-} from "./host-limits.ts";
+import { HostBytes } from "./host-bytes.ts";
+import { checkBindingLimit, checkExchangeLimit, checkQueueLimits } from "./host-limits.ts";
 import type { HostServices } from "./host-services.ts";
 import { checkName, checkNotDefault } from "./names.ts";
+import { PREDECLARED_COUNT, predeclaredExchanges } from "./predeclared.ts";
 import { publish, routeAll } from "./publish.ts";
-
-const PREDECLARED: readonly (readonly [name: string, type: string])[] = [
-  ["", "direct"],
-  ["amq.direct", "direct"],
-  ["amq.fanout", "fanout"],
-  ["amq.topic", "topic"],
-  ["amq.headers", "headers"],
-  ["amq.match", "headers"],
-];
 
 /** One virtual host: its exchanges, queues and bindings. */
 export class Host implements VirtualHost, SessionHost {
@@ -50,6 +39,10 @@ export class Host implements VirtualHost, SessionHost {
   readonly queues = new Map<string, Queue>();
   readonly services: HostServices;
   readonly router: Router;
+  /** All of its messages; one that is in several queues counts in each. */
+  readonly bytes: HostBytes;
+  /** Those of them that are not due yet. */
+  readonly delayedBytes: MessageBytes;
   readonly #exclusive = new ExclusiveQueues();
   #bindingCount = 0;
 
@@ -57,10 +50,14 @@ export class Host implements VirtualHost, SessionHost {
     this.name = name;
     this.services = services;
     this.router = new Router(this);
-    for (const [exchange, type] of PREDECLARED) {
-      const spec = { name: exchange, type, durable: true, autoDelete: false, internal: false, arguments: {} };
-      this.exchanges.set(exchange, new Exchange(spec));
-    }
+    const { bytesPerVirtualHostMax } = services.limits;
+    this.bytes = new HostBytes(name, bytesPerVirtualHostMax, () => services.blockedChanged(this));
+    this.delayedBytes = new MessageBytes(this.bytes);
+    for (const exchange of predeclaredExchanges()) this.exchanges.set(exchange.name, exchange);
+  }
+
+  get blockedBy(): string | null {
+    return this.bytes.blockedBy;
   }
 
   openSession(connection: ConnectionToken, listener: SessionListener): Session {
@@ -78,8 +75,8 @@ export class Host implements VirtualHost, SessionHost {
     checkName("exchange", spec.name);
     const type = spec.type === DELAYED_TYPE ? spec.arguments["x-delayed-type"] : spec.type;
     if (!isExchangeType(type)) throw new RefusalError(503, `unknown exchange type '${String(type)}'`);
-    const own = this.exchanges.size - PREDECLARED.length;
-    checkExchangeLimit(spec.name, this.name, own, this.services.limits.exchangesPerVirtualHostMax);
+    const own = this.exchanges.size - PREDECLARED_COUNT;
+    checkExchangeLimit(spec.name, this, own);
     this.addExchange(spec);
     if (spec.durable)
       await this.services.record({ op: "add-exchange", virtualHost: this.name, exchange: spec });
@@ -128,7 +125,7 @@ export class Host implements VirtualHost, SessionHost {
     }
     if (wanted.name !== "") checkName("queue", wanted.name);
     const spec = wanted.name === "" ? { ...wanted, name: `amq.gen-${this.services.randomName()}` } : wanted;
-    this.#checkQueueLimits(spec, connection);
+    checkQueueLimits(spec, this, this.#exclusive.of(connection).size);
     const queue = this.addQueue(this.services.nextQueueId(), spec, connection);
     if (queue.isStored) {
       await this.services.record({ op: "add-queue", virtualHost: this.name, id: queue.id, queue: spec });
@@ -231,7 +228,8 @@ export class Host implements VirtualHost, SessionHost {
   addQueue(id: number, spec: QueueSpec, connection: ConnectionToken | null): Queue {
     const policy = readPolicy(spec, this.name);
     const owner = spec.exclusive ? connection : null;
-    const queue = new Queue({ id, spec, policy, virtualHost: this.name, owner }, this.services);
+    const fields = { id, spec, policy, virtualHost: this.name, owner, bytes: new MessageBytes(this.bytes) };
+    const queue = new Queue(fields, this.services);
     this.queues.set(spec.name, queue);
     this.#exclusive.add(queue);
     this.router.forget();
@@ -306,8 +304,7 @@ export class Host implements VirtualHost, SessionHost {
     if (source.needsHeaders && kind !== undefined && !MATCH_KINDS.includes(kind))
       throw new RefusalError(406, `invalid x-match field value ${JSON.stringify(kind)}; expected all or any`);
     if (source.find(binding) !== undefined) return this.services.recorded();
-    const { bindingsPerVirtualHostMax } = this.services.limits;
-    checkBindingLimit(binding.destination.name, this.name, this.#bindingCount, bindingsPerVirtualHostMax);
+    checkBindingLimit(binding.destination.name, this, this.#bindingCount);
     this.#attach(binding);
     if (this.#isStored(binding)) await this.services.record({ op: "bind", ...this.#storedForm(binding) });
   }
@@ -365,14 +362,6 @@ export class Host implements VirtualHost, SessionHost {
     const exchange = this.exchanges.get(name);
     if (exchange === undefined) throw noExchange(name, this.name);
     return exchange;
-  }
-
-  #checkQueueLimits({ name, exclusive }: QueueSpec, connection: ConnectionToken): void {
-    const { queuesPerVirtualHostMax, exclusiveQueuesPerConnectionMax } = this.services.limits;
-    checkQueueLimit(name, this.name, this.queues.size, queuesPerVirtualHostMax);
-    if (!exclusive) return;
-    const owned = this.#exclusive.of(connection).size;
-    checkExclusiveLimit(name, this.name, owned, exclusiveQueuesPerConnectionMax);
   }
 
   #checkOwner(queue: Queue, connection: ConnectionToken): void {

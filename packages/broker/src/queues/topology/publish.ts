@@ -6,6 +6,7 @@ import { RefusalError } from "../refusal.ts";
 import { takeCopies } from "../routing/carbon-copies.ts";
 import type { Exchange } from "../routing/exchange.ts";
 import type { Router } from "../routing/router.ts";
+import type { HostBytes } from "./host-bytes.ts";
 import type { HostServices } from "./host-services.ts";
 
 const EXPIRATION_FLAG = 0x01;
@@ -14,7 +15,12 @@ const DELAY_MAX_MS = 2 ** 32 - 1;
 
 /** Routes a message that a client published and gathers it for the next flush. @throws Refusal 406 */
 export function publish(
-  host: { readonly name: string; readonly router: Router; readonly services: HostServices },
+  host: {
+    readonly name: string;
+    readonly router: Router;
+    readonly services: HostServices;
+    readonly bytes: HostBytes;
+  },
   exchange: Exchange,
   publication: Publication,
 ): PublishVerdict {
@@ -36,7 +42,7 @@ export function publish(
   if (delayMs > 0) {
     const dueAt = fields.publishedAt + delayMs;
     const content = new Content({ ...fields, queueIds: [], delayed: { dueAt, virtualHost: host.name } });
-    if (!fits(services, content)) return "refused";
+    if (!fits(host, content)) return "refused";
     services.delay(content, dueAt);
     return "routed";
   }
@@ -49,7 +55,7 @@ export function publish(
   if (queues.length === 0) return "unroutable";
   const open = withRoom(queues);
   const content = new Content({ ...fields, queueIds: open.map(({ id }) => id), delayed: null });
-  if (!fits(services, content)) return "refused";
+  if (!fits(host, content)) return "refused";
   if (open.length > 0) services.enqueue(content, open);
   if (open === queues) return "routed";
   for (const queue of queues) {
@@ -77,7 +83,10 @@ function withRoom(queues: readonly Queue[]): readonly Queue[] {
   return queues;
 }
 
-function fits(services: HostServices, content: Content): boolean {
+function fits(
+  { services, bytes: held }: { readonly services: HostServices; readonly bytes: HostBytes },
+  content: Content,
+): boolean {
   const { messageBytesMax } = services;
   const bytes = content.properties.length + content.body.length;
   if (bytes > messageBytesMax)
@@ -85,7 +94,8 @@ function fits(services: HostServices, content: Content): boolean {
       406,
       `message size ${bytes} is larger than configured max size ${messageBytesMax}`,
     );
-  return services.takes(content.byteLength);
+  const places = content.delayed === null ? content.queueIds.length : 1;
+  return held.hasRoomFor(content.byteLength * places) && services.takes(content.byteLength);
 }
 
 function checkExpiration(properties: Buffer): void {
