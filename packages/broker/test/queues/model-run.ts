@@ -184,6 +184,12 @@ export class Run {
       const numbers = this.model.queue(queue).map(({ number }) => `${number}${PADDING}`);
       deepEqual(await this.client.drain(queue), numbers);
     }
+    this.client.session.ack(0, true);
+    const { virtualHosts } = await this.client.engine.report();
+    deepEqual(
+      virtualHosts.map(({ messageBytes }) => messageBytes),
+      [0],
+    );
     this.client.session.close();
     await this.client.engine.close();
   }

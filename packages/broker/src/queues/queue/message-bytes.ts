@@ -65,7 +65,8 @@ export class MessageBytes {
   }
 
   #set(bytes: number): void {
-    const now = Math.max(0, bytes);
+    // Whole numbers add up to 0 again.
+    const now = Math.max(0, Math.round(bytes));
     this.#total.change(now - this.#bytes);
     this.#bytes = now;
   }

@@ -24,7 +24,7 @@ export class HostBytes implements BytesTotal {
   }
 
   get bytes(): number {
-    return Math.round(this.#bytes);
+    return this.#bytes;
   }
 
   /** Why publishers have to wait, or `null`. */
