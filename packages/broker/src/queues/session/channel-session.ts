@@ -196,10 +196,10 @@ export class ChannelSession implements Session, SubscriptionOwner {
     return unsettled;
   }
 
-  /** Tag 0 with `multiple` is everything there is. */
+  /** Tag 0 with `multiple` is everything there is, also nothing. Any other one must be unsettled itself, as in RabbitMQ. */
   #takeUpTo(tag: number): Unsettled[] {
     if (tag === 0) return this.unsettled.takeUpTo(Infinity);
-    if (tag >= this.unsettled.nextTag) throw unknownTag(tag);
+    if (!this.unsettled.has(tag)) throw unknownTag(tag);
     return this.unsettled.takeUpTo(tag);
   }
 

@@ -31,13 +31,13 @@ export class UnsettledDeliveries {
   }
 
   /** The tag that the next delivery gets. */
-  get nextTag(): number {
+  get #nextTag(): number {
     return this.#base + this.#slots.length;
   }
 
   /** @param unsettled `null`: it needs no settlement, only a tag */
   add(unsettled: Unsettled | null): number {
-    const tag = this.nextTag;
+    const tag = this.#nextTag;
     if (unsettled === null && this.#size === 0) {
       this.#slots.length = 0;
       this.#head = 0;
@@ -47,6 +47,10 @@ export class UnsettledDeliveries {
     this.#slots.push(unsettled);
     if (unsettled !== null) this.#size += 1;
     return tag;
+  }
+
+  has(tag: number): boolean {
+    return (this.#slots[tag - this.#base] ?? null) !== null;
   }
 
   /** Takes one out. `undefined`: not there, or settled before. */
