@@ -45,7 +45,7 @@ const HANDLERS: { readonly [Name in MethodName]?: Handler<Name> } = {
 };
 
 /**
- * Does what a client asks for. A promise means that nothing more of this connection may be handled before it is settled.
+ * Does what a client asks for. A promise means that nothing more of this channel may be handled before it is settled.
  *
  * @throws Refusal or rejects with one
  */

@@ -1,11 +1,12 @@
-import { decodeMethod, FrameType, type FrameDecoder, type Method } from "@waybill/amqp";
+import { decodeMethod, FrameType, type Method } from "@waybill/amqp";
 import { Channel, Hold } from "../channel/channel.ts";
 import type { ChannelHost } from "../channel/channel-host.ts";
 import { handleMethod } from "../channel/handle-method.ts";
 import type { Refusal } from "@waybill/broker/queues";
 import { closeArguments, connectionError } from "../replies/closing-error.ts";
+import type { Frame } from "./backlog.ts";
 
-/** Work of a channel that is not finished; until it is, no further frame of the connection is handled. */
+/** Work of a channel that is not finished; until it is, no further frame of this channel is handled. */
 export interface Work {
   readonly done: Promise<void>;
   readonly channel: number;
@@ -29,8 +30,8 @@ export class Channels {
     this.#channelMax = channelMax;
   }
 
-  /** Handles the decoder's frame, which is for a channel other than 0. @throws Refusal or ProtocolError */
-  handle(frame: FrameDecoder): Work | undefined {
+  /** Handles a frame for a channel other than 0. @throws Refusal or ProtocolError */
+  handle(frame: Frame): Work | undefined {
     this.current = null;
     const channel = this.#find(frame.channel);
     if (channel === null) return this.#withoutChannel(frame);
@@ -71,7 +72,7 @@ export class Channels {
     return channel;
   }
 
-  #method(frame: FrameDecoder, channel: Channel): Work | undefined {
+  #method(frame: Frame, channel: Channel): Work | undefined {
     const method = decodeMethod(frame.bytes, frame.start, frame.end);
     this.current = method.name;
     channel.mustBeIdle();
@@ -80,7 +81,7 @@ export class Channels {
     return done === undefined ? undefined : { done, channel: frame.channel, method: method.name };
   }
 
-  #withoutChannel(frame: FrameDecoder): undefined {
+  #withoutChannel(frame: Frame): undefined {
     const { channel: number } = frame;
     const isClosing = this.#closing.has(number);
     if (frame.type !== FrameType.method) {

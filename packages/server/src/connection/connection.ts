@@ -4,6 +4,7 @@ import type { Refusal } from "@waybill/broker/queues";
 import { PartialBudget } from "../channel/partial-budget.ts";
 import { notify } from "../events.ts";
 import { closeArguments, connectionError, isRefusal } from "../replies/closing-error.ts";
+import { Backlog, type Frame } from "./backlog.ts";
 import { Channels, type Work } from "./channels.ts";
 import type { ConnectionHost } from "./connection-host.ts";
 import { Handshake, LoginRefused, type Agreement, type Tuned } from "./handshake.ts";
@@ -38,6 +39,7 @@ export class Connection {
   readonly #presence: Presence;
   readonly #onClosed: () => void;
   readonly #decoder = new FrameDecoder(HANDSHAKE_FRAME_BYTES);
+  readonly #backlog = new Backlog();
   readonly #output: Output;
   readonly #reads: ReadGate;
   readonly #publishes: PublishGate;
@@ -47,7 +49,6 @@ export class Connection {
   #agreement: Agreement | null = null;
   #channels: Channels | null = null;
   #heartbeat: Heartbeat | null = null;
-  #work: Work | null = null;
   /** The last method of channel 0. */
   #current: Method["name"] | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -144,13 +145,15 @@ export class Connection {
     this.#read();
   }
 
-  /** Handles what has arrived, until an answer must be awaited or there is no room for answers. */
+  /** Handles what has arrived, until too much waits for an answer or there is no room for answers. */
   #read(): void {
     try {
-      while (this.#work === null && !this.#output.isOverfull && this.#next()) {
+      while (!this.#output.isOverfull && this.#next()) {
         // Every frame is handled in there.
       }
       this.#publishes.flush();
+      if (this.#backlog.isFull) this.#reads.hold(ReadHold.work);
+      else this.#reads.release(ReadHold.work);
       if (this.#output.isOverfull) this.#reads.hold(ReadHold.output);
       this.#stopWhenIdle();
     } catch (error) {
@@ -162,6 +165,12 @@ export class Connection {
   /** Handles one frame; false when there is none. */
   #next(): boolean {
     if (this.#phase === "draining" || this.#phase === "closed") return false;
+    const waited = this.#backlog.take();
+    if (waited !== undefined) {
+      this.#handle(waited);
+      return true;
+    }
+    if (this.#backlog.isFull) return false;
     try {
       if (!this.#decoder.next()) return false;
     } catch (error) {
@@ -169,23 +178,29 @@ export class Connection {
       else this.#fail(error, null);
       return true;
     }
-    try {
-      this.#frame();
-    } catch (error) {
-      const { channel } = this.#decoder;
-      this.#refuse(error, channel, channel === 0 ? this.#current : (this.#channels?.current ?? null));
-    }
+    const { type, channel } = this.#decoder;
+    if (type === FrameType.heartbeat) return true;
+    if (this.#backlog.holds(channel)) this.#backlog.add(this.#decoder);
+    else this.#handle(this.#decoder);
     return true;
   }
 
-  #frame(): void {
-    const { type, channel } = this.#decoder;
-    if (type === FrameType.heartbeat) return;
+  #handle(frame: Frame): void {
+    try {
+      this.#frame(frame);
+    } catch (error) {
+      const { channel } = frame;
+      this.#refuse(error, channel, channel === 0 ? this.#current : (this.#channels?.current ?? null));
+    }
+  }
+
+  #frame(frame: Frame): void {
+    const { type, channel } = frame;
     if (channel !== 0 && this.#phase === "running" && this.#channels !== null) {
-      const work = this.#channels.handle(this.#decoder);
+      const work = this.#channels.handle(frame);
       if (work !== undefined) this.#await(work);
     } else if (channel === 0 && type === FrameType.method) {
-      const { bytes, start, end } = this.#decoder;
+      const { bytes, start, end } = frame;
       this.#current = null;
       this.#control(decodeMethod(bytes, start, end));
     } else if (this.#phase !== "closing") {
@@ -209,26 +224,21 @@ export class Connection {
     }
   }
 
-  /** Handles nothing more until this is done. */
-  #await(work: Work): void {
-    this.#work = work;
-    this.#reads.hold(ReadHold.work);
-    work.done.then(
-      () => this.#goOn(),
-      (error: unknown) => {
-        this.#work = null;
-        this.#refuse(error, work.channel, work.method);
-        this.#goOn();
-      },
-    );
+  /** Handles nothing more of this channel until this is done; nothing at all where it is of the handshake. */
+  #await({ done, channel, method }: Work): void {
+    this.#backlog.begin(channel);
+    const goOn = (): void => this.#goOn(channel);
+    done.then(goOn, (error: unknown) => {
+      this.#backlog.end(channel);
+      this.#refuse(error, channel, method);
+      this.#goOn(channel);
+    });
   }
 
-  #goOn(): void {
-    this.#work = null;
+  #goOn(channel: number): void {
+    this.#backlog.end(channel);
     if (this.#phase !== "handshake" && this.#phase !== "running") this.#release();
-    if (this.#phase === "closed") return;
-    this.#read();
-    if (this.#work === null) this.#reads.release(ReadHold.work);
+    if (this.#phase !== "closed") this.#read();
   }
 
   #tuned({ frameMax, heartbeat }: Tuned): void {
@@ -300,6 +310,7 @@ export class Connection {
 
   #close(refusal: Refusal, method: Method["name"] | null): void {
     this.#phase = "closing";
+    this.#backlog.clear();
     const args = closeArguments(refusal, method);
     this.#reason ??= args.replyText;
     this.#release();
@@ -331,14 +342,14 @@ export class Connection {
   }
 
   #stopWhenIdle(): void {
-    if (!this.#isStopping || this.#phase !== "running" || this.#work !== null) return;
+    if (!this.#isStopping || this.#phase !== "running" || !this.#backlog.isEmpty) return;
     if (!this.#publishes.confirms.isEmpty) return;
     this.#close(connectionError(320, "broker forced connection closure with reason 'shutdown'"), null);
   }
 
   /** Gives the engine back what it lent; not before it has answered. */
   #release(): void {
-    if (this.#isReleased || this.#work !== null) return;
+    if (this.#isReleased || this.#backlog.isBusy) return;
     this.#isReleased = true;
     this.#heartbeat?.stop();
     this.#presence.leave();

@@ -111,13 +111,13 @@ test("a channel that is refused something is closed, with the method at fault; t
     PUBLISH,
   );
   client.write(Buffer.concat([frame(2, 1, header(2)), frame(3, 1, Buffer.from("xx"))]));
-  client.send(2, { name: "confirm.select", nowait: false });
   expect(await client.expect("channel.close")).toMatchObject({
     replyCode: 404,
     replyText: "NOT_FOUND - no queue 'nowhere' in vhost '/'",
     classId: 60,
     methodId: 70,
   });
+  client.send(2, { name: "confirm.select", nowait: false });
   await client.expect("confirm.select-ok");
   client.send(1, { name: "channel.close-ok" }, { name: "channel.open" });
   await client.expect("channel.open-ok");
