@@ -6,6 +6,7 @@ export {
   type MessageProperties,
   type PropertyName,
 } from "./content/message-properties.ts";
+export { readHeaders } from "./content/read-headers.ts";
 export { replaceHeaders } from "./content/replace-headers.ts";
 export {
   Decimal,

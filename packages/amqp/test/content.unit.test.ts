@@ -3,6 +3,7 @@ import {
   encodeProperties,
   ProtocolError,
   readContentHeader,
+  readHeaders,
   readProperty,
   replaceHeaders,
   Timestamp,
@@ -24,6 +25,25 @@ function header(properties: Buffer, bodySize = 0, classId = 60): Buffer {
 function hex(spaced: string): string {
   return spaced.replaceAll(" ", "");
 }
+
+describe("some headers", () => {
+  it("are read as they would be with all others", () => {
+    fc.assert(
+      fc.property(anyProperties, fc.func(fc.boolean()), (properties, isWanted) => {
+        const bytes = encodeProperties(properties);
+        const all = Object.entries(decodeProperties(bytes).headers ?? {});
+        const wanted = all.filter(([name]) => isWanted(name) && name !== "__proto__");
+        expect(Object.entries(readHeaders(bytes, new Set(wanted.map(([name]) => name))))).toEqual(wanted);
+      }),
+    );
+  });
+
+  it("are refused where the table is cut off", () => {
+    const bytes = encodeProperties({ headers: { other: "x", wanted: "text" } });
+    for (let cut = 2; cut < bytes.length; cut += 1)
+      expect(() => readHeaders(bytes.subarray(0, cut), new Set(["wanted"]))).toThrow(ProtocolError);
+  });
+});
 
 describe("properties", () => {
   it("are written as the specification has them", () => {

@@ -122,7 +122,8 @@ const SIZES: Readonly<Record<string, number | undefined>> = {
   V: 0,
 };
 
-function readValue(reader: ByteReader, depth: number): FieldValue {
+/** One value with its type before it. */
+export function readValue(reader: ByteReader, depth = 0): FieldValue {
   const type = String.fromCharCode(reader.octet());
   switch (type) {
     case "S":

@@ -67,6 +67,16 @@ export class PartitionPositions {
     this.abandon(sequence, id);
     this.stored.add(sequence);
     if (this.stored.rangeCount > this.#rangesMax) this.stored.dropFirst(this.#rangesMax >>> 1);
+    this.rememberId(sequence, id);
+  }
+
+  /** The ids that are known, the latest last. */
+  get ids(): ReadonlyMap<number, string> {
+    return this.#ids;
+  }
+
+  /** Of a message that is stored. */
+  rememberId(sequence: number, id: string): void {
     this.#ids.delete(sequence);
     this.#ids.set(sequence, id);
     this.#recentIds?.noted(this, sequence);

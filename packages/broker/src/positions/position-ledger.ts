@@ -8,6 +8,11 @@ export interface StoredPositions extends PartitionPlace {
   readonly ranges: readonly Range[];
 }
 
+/** Ids of stored messages of one partition, by their sequences. */
+export interface StoredIds extends PartitionPlace {
+  readonly ids: readonly (readonly [sequence: number, id: string])[];
+}
+
 /** How much is remembered. What is forgotten counts as new, so its copy is stored again. */
 export interface LedgerLimits {
   /** Partitions; the ones known longest go first. */
@@ -51,10 +56,25 @@ export class PositionLedger {
     this.of(stored, stored.incarnation).stored.addAll(stored.ranges);
   }
 
+  /** Of messages whose positions are in the ledger. */
+  addIds(stored: StoredIds): void {
+    const partition = this.of(stored, stored.incarnation);
+    for (const [sequence, id] of stored.ids) partition.rememberId(sequence, id);
+  }
+
   /** At most `rangesMax` ranges at a time, so that no record outgrows the log. */
   *snapshot(rangesMax: number): Generator<StoredPositions> {
-    for (const { place, stored } of this.#partitions.values())
-      for (const ranges of inPieces(stored.ranges(), rangesMax)) yield { ...place, ranges };
+    for (const { place, stored } of this.#partitions.values()) {
+      // A copy: between two pieces there may be further positions.
+      for (const ranges of inPieces([...stored.ranges()], rangesMax)) yield { ...place, ranges };
+    }
+  }
+
+  /** At most `idsMax` at a time. */
+  *ids(idsMax: number): Generator<StoredIds> {
+    for (const { place, ids } of this.#partitions.values()) {
+      for (const piece of inPieces([...ids], idsMax)) yield { ...place, ids: piece };
+    }
   }
 }
 

@@ -1,9 +1,12 @@
-import type { PartitionPositions } from "./partition-positions.ts";
+/** Who keeps ids. */
+interface IdKeeper {
+  forgetId(sequence: number): void;
+}
 
 /** Bounds how many ids all partitions keep together: for each new one beyond, the oldest is forgotten. */
 export class RecentIds {
   readonly #max: number;
-  readonly #partitions: PartitionPositions[] = [];
+  readonly #partitions: IdKeeper[] = [];
   readonly #sequences: number[] = [];
   #next = 0;
 
@@ -11,7 +14,7 @@ export class RecentIds {
     this.#max = max;
   }
 
-  noted(partition: PartitionPositions, sequence: number): void {
+  noted(partition: IdKeeper, sequence: number): void {
     const at = this.#next;
     const oldest = this.#sequences[at];
     if (oldest !== undefined) this.#partitions[at]?.forgetId(oldest);

@@ -3,6 +3,8 @@
  * channels as sessions) and nothing of sockets, users or frames; the server knows nothing of the log.
  */
 
+import type { Fence } from "@waybill/core";
+
 /** A field table: what stands in `arguments` and in the property `headers`. Integers beyond 2^53 are bigint. */
 export type FieldTable = Readonly<Record<string, unknown>>;
 
@@ -55,9 +57,22 @@ export interface Publication {
 
 /**
  * What became of a publication at once. `routed` and `unroutable` ones may be confirmed when the `flush` that follows has
- * resolved; `refused` ones (a full queue with `reject-publish`, a full disk or log queue) are nacked.
+ * resolved; `refused` ones (a full queue with `reject-publish`, a full disk or log queue) are nacked. Two are for fenced
+ * sessions alone: `fenced` ones came under an epoch that is over, `held` ones stand behind a refused one of their order.
  */
-export type PublishVerdict = "routed" | "unroutable" | "refused";
+export type PublishVerdict = "routed" | "unroutable" | "refused" | "fenced" | "held";
+
+/** What a publisher says before messages that are not to be stored twice, and not under an epoch that is over. */
+export interface FenceMessage {
+  /** Where it publishes; fences and positions count within an exchange. */
+  readonly exchange: string;
+  /** `null`: its copies are recognised, and no epoch is over. */
+  readonly fence: Fence | null;
+  /** Which publication of its session this is. */
+  readonly number: number;
+  /** The client has seen what became of all publications up to this one. */
+  readonly answered: number;
+}
 
 /** One message on its way to a client. `tag` counts from 1 within its session. */
 export interface Delivery {
@@ -96,6 +111,11 @@ export interface Session {
   /** @param global for the whole session instead of each new consumer. 0: no limit. */
   prefetch(limit: number, global: boolean): void;
   publish(publication: Publication): PublishVerdict;
+  /**
+   * What the session publishes from now on is published under this fence. Lower epochs publish nothing more through the
+   * exchange, after a restart neither once the `flush` that follows has resolved.
+   */
+  fence(message: FenceMessage): PublishVerdict;
   consume(spec: ConsumeSpec): Promise<void>;
   /** `false` when there is no such consumer. Its unsettled deliveries stay unsettled. */
   cancel(consumerTag: string): boolean;

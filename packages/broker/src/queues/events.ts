@@ -1,3 +1,5 @@
+import type { MessageRef } from "@waybill/core";
+
 /** What the queue engine reports. `level` says how much attention it wants. */
 export type QueueEngineEvent =
   /** A write that a crash cut off was set aside at the start; it was never confirmed. */
@@ -16,6 +18,15 @@ export type QueueEngineEvent =
       readonly level: "error";
       readonly fromOffset: number;
       readonly toOffset: number;
+    }
+  /** A position came again with another message id: it was stored and delivered, and somebody should look. */
+  | {
+      readonly type: "engine.position-reused";
+      readonly level: "error";
+      readonly virtualHost: string;
+      readonly exchange: string;
+      readonly message: Omit<MessageRef, "key">;
+      readonly storedId: string;
     }
   /** The oldest message that is still wanted is in this queue, and keeps this much of the log on disk. */
   | {

@@ -3,22 +3,39 @@ import type { Queue } from "../queue/queue.ts";
 import type { Content } from "../records/content-record.ts";
 import type { DeliveryHorizons } from "./delivery-horizon.ts";
 
+/** Who wants to know what became of a record. */
+export interface CommitListener {
+  /** It is on disk. */
+  stored(offset: number): void;
+  /** It could not be written. */
+  lost?(): void;
+}
+
 /**
  * A class, because V8 puts object literals that outlive its first small collections straight into the old generation,
  * for good: each of them would keep its message in memory until the next full collection.
  */
 class Gathered {
-  readonly content: Content;
+  readonly record: RecordSource;
+  /** The record as a message for queues. */
+  readonly content: Content | null;
   readonly queues: readonly Queue[];
-  /** Called with its offset when it is on disk. */
-  readonly stored: ((offset: number) => void) | null;
+  readonly listener: CommitListener | null;
 
-  constructor(content: Content, queues: readonly Queue[], stored: ((offset: number) => void) | null) {
+  constructor(
+    record: RecordSource,
+    content: Content | null,
+    queues: readonly Queue[],
+    listener: CommitListener | null,
+  ) {
+    this.record = record;
     this.content = content;
     this.queues = queues;
-    this.stored = stored;
+    this.listener = listener;
   }
 }
+
+const NO_QUEUES: readonly Queue[] = [];
 
 /** Gathers messages between two flushes, appends them together, and offers them to their queues once they are on disk. */
 export class Commits {
@@ -46,14 +63,20 @@ export class Commits {
     return this.#log.refusal(this.#gatheredBytes + bytes) === null;
   }
 
-  add(content: Content, queues: readonly Queue[], stored: ((offset: number) => void) | null): void {
-    this.#gathered.push(new Gathered(content, queues, stored));
+  add(content: Content, queues: readonly Queue[], listener: CommitListener | null): void {
+    this.#gathered.push(new Gathered(content, content, queues, listener));
     this.#gatheredBytes += content.byteLength;
     for (const queue of queues) {
       queue.pendingCount += 1;
       queue.pendingBytes += content.body.length;
       queue.bytes.add(content.byteLength);
     }
+  }
+
+  /** Gathers what is no message, in order with those that are. */
+  note(record: RecordSource, listener: CommitListener): void {
+    this.#gathered.push(new Gathered(record, null, NO_QUEUES, listener));
+    this.#gatheredBytes += record.byteLength;
   }
 
   flush(): Promise<void> {
@@ -65,9 +88,9 @@ export class Commits {
     const firstOffset = this.#log.nextOffset;
     const records: RecordSource[] = [];
     const reached = new Map<Queue, number>();
-    for (const { content, queues } of gathered) {
+    for (const { record, queues } of gathered) {
       for (const queue of queues) reached.set(queue, firstOffset + records.length);
-      records.push(content);
+      records.push(record);
     }
     const horizons = this.#horizons.travelling(reached);
     if (horizons !== null) records.push(horizons.record);
@@ -85,7 +108,7 @@ export class Commits {
       },
       (error: unknown) => {
         this.#inFlight.splice(this.#inFlight.indexOf(firstOffset), 1);
-        for (const { content, queues } of gathered) forget(content, queues);
+        for (const one of gathered) forget(one);
         throw error;
       },
     );
@@ -94,14 +117,16 @@ export class Commits {
 
 function offer(gathered: readonly Gathered[], firstOffset: number): void {
   let offset = firstOffset;
-  for (const { content, queues, stored } of gathered) {
-    for (const queue of queues) queue.offer(offset, content);
-    stored?.(offset);
+  for (const { content, queues, listener } of gathered) {
+    if (content !== null) for (const queue of queues) queue.offer(offset, content);
+    listener?.stored(offset);
     offset += 1;
   }
 }
 
-function forget(content: Content, queues: readonly Queue[]): void {
+function forget({ content, queues, listener }: Gathered): void {
+  listener?.lost?.();
+  if (content === null) return;
   for (const queue of queues) {
     queue.pendingCount -= 1;
     queue.pendingBytes -= content.body.length;

@@ -2,7 +2,10 @@ import type { Log, RecordSource } from "@waybill/log";
 import type { ConnectionToken, EngineReport, QueueEngine, QueueReport, VirtualHost } from "../contract.ts";
 import { DeadLetters } from "../dead-letter/dead-letters.ts";
 import { DELAYED_QUEUE_ID, DelayedMessages } from "../delay/delayed-messages.ts";
+import { report } from "../events.ts";
 import type { ResolvedQueueEngineOptions } from "../options.ts";
+import { AllPositions } from "../positions/all-positions.ts";
+import type { ReportReuse } from "../positions/taken-position.ts";
 import type { Held } from "../queue/held.ts";
 import type { MessageBytes } from "../queue/message-bytes.ts";
 import type { OffsetRun } from "../queue/offset-queue.ts";
@@ -20,6 +23,7 @@ import type { HostLimits } from "../topology/host-limits.ts";
 import type { HostServices } from "../topology/host-services.ts";
 import { AckJournal } from "./ack-journal.ts";
 import { Blocking } from "./blocking.ts";
+import type { CommitListener } from "./commits.ts";
 import { Commits } from "./commits.ts";
 import { DeliveryHorizons } from "./delivery-horizon.ts";
 import { MessageStore } from "./message-store.ts";
@@ -43,6 +47,8 @@ export class Engine implements QueueEngine, HostServices {
   readonly commits: Commits;
   readonly store: MessageStore;
   readonly delayed: DelayedMessages;
+  readonly positions = new AllPositions();
+  readonly positionReused: ReportReuse = (event) => report(this.#options.onEvent, event);
   /** Called now and then while the disk is full: what was settled may have made room. */
   onDiskFull: () => void = () => {};
   /** What a checkpoint does before the log is closed. */
@@ -180,14 +186,20 @@ export class Engine implements QueueEngine, HostServices {
     return false;
   }
 
-  enqueue(content: Content, queues: readonly Queue[]): void {
-    this.commits.add(content, queues, null);
+  enqueue(content: Content, queues: readonly Queue[], listener: CommitListener | null): void {
+    this.commits.add(content, queues, listener);
+  }
+
+  note(record: RecordSource, listener: CommitListener): void {
+    this.commits.note(record, listener);
   }
 
   delay(content: Content, dueAt: number): void {
-    this.commits.add(content, [], (offset) => {
-      this.delayed.add(dueAt, offset);
-      this.#delayedBytesOf(content)?.add(content.byteLength);
+    this.commits.add(content, [], {
+      stored: (offset) => {
+        this.delayed.add(dueAt, offset);
+        this.#delayedBytesOf(content)?.add(content.byteLength);
+      },
     });
   }
 
@@ -208,7 +220,7 @@ export class Engine implements QueueEngine, HostServices {
 
   /** What the engine itself publishes is flushed soon, all of this turn together. */
   post(content: Content, queues: readonly Queue[], stored: () => void): void {
-    this.commits.add(content, queues, stored);
+    this.commits.add(content, queues, { stored });
     if (this.#isFlushing) return;
     this.#isFlushing = true;
     queueMicrotask(() => {
@@ -311,6 +323,8 @@ export class Engine implements QueueEngine, HostServices {
     const host = this.hosts.get(name);
     if (host === undefined) return;
     this.hosts.delete(name);
+    for (const { positions } of host.exchanges.values())
+      if (positions !== null) this.positions.close(positions);
     for (const queue of host.queues.values()) {
       queue.end();
       this.queues.delete(queue.id);

@@ -1,6 +1,6 @@
 import { readProperty } from "@waybill/amqp";
 import type { RecordSource } from "@waybill/log";
-import { KIND, VERSION } from "./kinds.ts";
+import { KIND, VERSION, VERSION_WITH_POSITION } from "./kinds.ts";
 
 /*
  * One message, stored once however many queues it went to. Little endian.
@@ -8,22 +8,24 @@ import { KIND, VERSION } from "./kinds.ts";
  *      0      1      2       3          4             6        8            16           20
  *      +------+------+-------+----------+-------------+--------+------------+------------+
  *      | kind | ver. | flags | exchange | routing key | queues | published  | properties |
- *      |  16  |  1   | u8    | bytes u8 | bytes u16   | u16    | at f64 ms  | bytes u32  |
+ *      |  16  | 1, 2 | u8    | bytes u8 | bytes u16   | u16    | at f64 ms  | bytes u32  |
  *      +------+------+-------+----------+-------------+--------+------------+------------+
  *      20 …
- *      +---------------+----------------+----------------+----------+-------------+------------+------
- *      | [flag 4]      | queue u32 each | [flag 2] from  | exchange | routing key | properties | body
- *      | due at f64,   |                | queue u32,     |          |             |            |
- *      | host u16 text |                | its offset f64 |          |             |            |
- *      +---------------+----------------+----------------+----------+-------------+------------+------
+ *      +---------------+----------------+----------------+------------+----------+-------------+------------+------
+ *      | [flag 4]      | queue u32 each | [flag 2] from  | [flag 8]   | exchange | routing key | properties | body
+ *      | due at f64,   |                | queue u32,     | positions  |          |             |            |
+ *      | host u16 text |                | its offset f64 | u32        |          |             |            |
+ *      +---------------+----------------+----------------+------------+----------+-------------+------------+------
  *
  * Flag 1: transient, does not survive a restart. Flag 2: takes the place of a message of another queue, which this
- * record settles. Flag 4: waits until it is due; the queues are chosen then.
+ * record settles. Flag 4: waits until it is due; the queues are chosen then. Flag 8, in version 2: with it the position in
+ * its headers is stored, among those that have this number.
  */
 const HEAD_BYTES = 20;
 const FLAG_TRANSIENT = 1;
 const FLAG_MOVED = 2;
 const FLAG_DELAYED = 4;
+const FLAG_POSITION = 8;
 /** A message that waits in memory keeps at most so many times its size there. */
 const SHARE_MAX = 4;
 /** `expiration` among the flags of the properties. */
@@ -47,6 +49,8 @@ export interface ContentFields {
   readonly movedFrom: MovedFrom | null;
   /** When and where it is routed, or `null`: at once. */
   readonly delayed: Delayed | null;
+  /** The positions that its own is one of from now on. */
+  readonly positionsId?: number | undefined;
 }
 
 export interface Delayed {
@@ -66,6 +70,7 @@ export class Content implements RecordSource, ContentFields {
   readonly queueIds: readonly number[];
   readonly movedFrom: MovedFrom | null;
   readonly delayed: Delayed | null;
+  readonly positionsId: number | undefined;
   readonly byteLength: number;
   readonly #exchangeBytes: number;
   readonly #routingKeyBytes: number;
@@ -80,6 +85,7 @@ export class Content implements RecordSource, ContentFields {
     this.queueIds = fields.queueIds;
     this.movedFrom = fields.movedFrom;
     this.delayed = fields.delayed;
+    this.positionsId = fields.positionsId;
     this.#exchangeBytes = Buffer.byteLength(fields.exchange);
     this.#routingKeyBytes = Buffer.byteLength(fields.routingKey);
     this.byteLength =
@@ -87,6 +93,7 @@ export class Content implements RecordSource, ContentFields {
       (fields.delayed === null ? 0 : 10 + Buffer.byteLength(fields.delayed.virtualHost)) +
       4 * fields.queueIds.length +
       (fields.movedFrom === null ? 0 : 12) +
+      (fields.positionsId === undefined ? 0 : 4) +
       this.#exchangeBytes +
       this.#routingKeyBytes +
       fields.properties.length +
@@ -116,17 +123,19 @@ export class Content implements RecordSource, ContentFields {
       queueIds: this.queueIds,
       movedFrom: this.movedFrom,
       delayed: this.delayed,
+      positionsId: this.positionsId,
     });
   }
 
   writeTo(target: Buffer, start: number): void {
-    const { movedFrom, delayed, queueIds } = this;
+    const { movedFrom, delayed, queueIds, positionsId } = this;
     target[start] = KIND.content;
-    target[start + 1] = VERSION;
+    target[start + 1] = positionsId === undefined ? VERSION : VERSION_WITH_POSITION;
     target[start + 2] =
       (this.isTransient ? FLAG_TRANSIENT : 0) |
       (movedFrom === null ? 0 : FLAG_MOVED) |
-      (delayed === null ? 0 : FLAG_DELAYED);
+      (delayed === null ? 0 : FLAG_DELAYED) |
+      (positionsId === undefined ? 0 : FLAG_POSITION);
     target[start + 3] = this.#exchangeBytes;
     target.writeUInt16LE(this.#routingKeyBytes, start + 4);
     target.writeUInt16LE(queueIds.length, start + 6);
@@ -143,6 +152,7 @@ export class Content implements RecordSource, ContentFields {
       at = target.writeUInt32LE(movedFrom.queueId, at);
       at = target.writeDoubleLE(movedFrom.offset, at);
     }
+    if (positionsId !== undefined) at = target.writeUInt32LE(positionsId, at);
     at += target.write(this.exchange, at, this.#exchangeBytes, "utf8");
     at += target.write(this.routingKey, at, this.#routingKeyBytes, "utf8");
     target.set(this.properties, at);
@@ -158,7 +168,7 @@ export function decodeContent(data: Buffer): Content {
   const exchangeBytes = data[3] ?? 0;
   const routingKeyBytes = data.readUInt16LE(4);
   const propertiesBytes = data.readUInt32LE(16);
-  const { queueIds, movedFrom, delayed, textsAt } = decodeLinks(data);
+  const { queueIds, movedFrom, delayed, positionsId, textsAt } = decodeLinks(data);
   const keyAt = textsAt + exchangeBytes;
   const propertiesAt = keyAt + routingKeyBytes;
   return new Content({
@@ -171,6 +181,7 @@ export function decodeContent(data: Buffer): Content {
     queueIds,
     movedFrom,
     delayed,
+    positionsId,
   });
 }
 
@@ -185,6 +196,7 @@ interface Links {
   readonly queueIds: readonly number[];
   readonly movedFrom: MovedFrom | null;
   readonly delayed: Delayed | null;
+  readonly positionsId: number | undefined;
   readonly textsAt: number;
 }
 
@@ -209,5 +221,11 @@ export function decodeLinks(data: Buffer): Links {
     movedFrom = { queueId: data.readUInt32LE(at), offset: data.readDoubleLE(at + 4) };
     at += 12;
   }
-  return { isTransient: (flags & FLAG_TRANSIENT) !== 0, queueIds, movedFrom, delayed, textsAt: at };
+  let positionsId: number | undefined;
+  if ((flags & FLAG_POSITION) !== 0) {
+    positionsId = data.readUInt32LE(at);
+    at += 4;
+  }
+  const isTransient = (flags & FLAG_TRANSIENT) !== 0;
+  return { isTransient, queueIds, movedFrom, delayed, positionsId, textsAt: at };
 }

@@ -14,6 +14,16 @@ export const KIND = {
   returns: 20,
   copy: 21,
   snapshot: 22,
+  positions: 23,
 } as const;
 
 export const VERSION = 1;
+
+/** Of a message that has a position; one without is written as before. */
+export const VERSION_WITH_POSITION = 2;
+
+/** Whether this version of Waybill can read the record. */
+export function isReadable(data: Buffer): boolean {
+  const version = data[1];
+  return version === VERSION || (data[0] === KIND.content && version === VERSION_WITH_POSITION);
+}

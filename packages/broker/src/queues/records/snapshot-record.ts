@@ -8,7 +8,7 @@ import { KIND, VERSION } from "./kinds.ts";
  *      0      1         2      3
  *      +------+---------+------+---------------------------------------------------
  *      | 22   |    1    | part | meta, queue: JSON; end: nothing
- *      |      |         |      | topology, returns: the record as it is elsewhere
+ *      |      |         |      | topology, returns, positions: the record as it is elsewhere
  *      |      |         |      | near, index: offsets, see below
  *      |      |         |      | delayed, moved: pairs of f64
  *      +------+---------+------+---------------------------------------------------
@@ -25,6 +25,7 @@ export const PART = {
   delayed: 7,
   moved: 8,
   end: 9,
+  positions: 10,
 } as const;
 
 export type SnapshotPart = (typeof PART)[keyof typeof PART];
@@ -33,6 +34,8 @@ export interface SnapshotMeta {
   /** Records from here on may not be part of the snapshot and are applied after it. */
   readonly replayFrom: number;
   readonly lastQueueId: number;
+  /** Not there in snapshots of versions without positions. */
+  readonly lastPositionsId?: number;
   /** What delayed messages take in each virtual host. */
   readonly delayed?: readonly DelayedMeta[];
 }

@@ -5,8 +5,9 @@ import { MessageBytes } from "../queue/message-bytes.ts";
 import type { OffsetRun } from "../queue/offset-queue.ts";
 import { decodeLinks, mayExpire } from "../records/content-record.ts";
 import { copiedFrom } from "../records/copy-record.ts";
-import { KIND, VERSION } from "../records/kinds.ts";
+import { isReadable, KIND } from "../records/kinds.ts";
 import { decodeAcks, decodeHorizons, decodeReturns } from "../records/marks-record.ts";
+import { decodePositions } from "../records/positions-record.ts";
 import type { QueueMeta, SnapshotMeta } from "../records/snapshot-record.ts";
 import { decodeOffsets, decodePairs, decodePart, PART } from "../records/snapshot-record.ts";
 import type { TopologyChange } from "../records/topology-record.ts";
@@ -41,6 +42,7 @@ export class Replay {
       case PART.meta: {
         const meta = JSON.parse(body.toString()) as SnapshotMeta;
         this.#sawQueueId(meta.lastQueueId);
+        this.#engine.positions.sawId(meta.lastPositionsId ?? 0);
         for (const { virtualHost, count, bytes } of meta.delayed ?? [])
           this.#delayedBytesOf(virtualHost).restore(count, bytes);
         return meta;
@@ -67,6 +69,9 @@ export class Replay {
         this.#draft(piece.queueId).indexPiece(piece);
         return "more";
       }
+      case PART.positions:
+        this.#positions(body);
+        return "more";
       case PART.returns:
         this.#returns(body);
         return "more";
@@ -84,7 +89,7 @@ export class Replay {
   }
 
   apply(offset: number, data: Buffer): void {
-    if (data[1] !== VERSION)
+    if (!isReadable(data))
       throw unreadable(`record ${offset} has version ${data[1]}, written by a newer Waybill`);
     switch (data[0] ?? 0) {
       case KIND.content:
@@ -103,6 +108,8 @@ export class Replay {
       case KIND.copy:
         this.#engine.store.moved.set(copiedFrom(data), offset);
         return;
+      case KIND.positions:
+        return this.#positions(data);
       case KIND.snapshot:
         return;
       default:
@@ -122,7 +129,8 @@ export class Replay {
   }
 
   #content(offset: number, data: Buffer): void {
-    const { isTransient, queueIds, movedFrom, delayed } = decodeLinks(data);
+    const { isTransient, queueIds, movedFrom, delayed, positionsId } = decodeLinks(data);
+    if (positionsId !== undefined) this.#engine.positions.storedMessage(positionsId, data);
     if (movedFrom !== null) this.#done(movedFrom.queueId, { first: movedFrom.offset, delta: 1, count: 1 });
     if (delayed !== null && !isTransient) {
       this.#delayed.set(offset, delayed.dueAt);
@@ -159,6 +167,25 @@ export class Replay {
     decodeReturns(data, (queueId, { offset, returns }) =>
       this.drafts.get(queueId)?.returns.set(offset, returns),
     );
+  }
+
+  #positions(data: Buffer): void {
+    const change = decodePositions(data);
+    const { positions, hosts } = this.#engine;
+    positions.sawId(change.id);
+    if (change.op === "stored") return positions.find(change.id)?.ledger.addRanges(change);
+    if (change.op === "ids") return positions.find(change.id)?.ledger.addIds(change);
+    const exchange = hosts.get(change.virtualHost)?.exchanges.get(change.exchange);
+    // Of an exchange that was deleted since, or of one that it followed.
+    if (exchange === undefined || (exchange.positions?.id ?? 0) > change.id) return;
+    if (exchange.positions?.id !== change.id) {
+      if (exchange.positions !== null) positions.close(exchange.positions);
+      exchange.positions = positions.add(change.id, change.virtualHost, change.exchange);
+    }
+    exchange.positions.isRecorded = true;
+    if (change.op !== "fence") return;
+    exchange.positions.fences.raise(change);
+    exchange.positions.fences.recorded(change);
   }
 
   #topology(change: TopologyChange): void {

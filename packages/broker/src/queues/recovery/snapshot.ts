@@ -6,6 +6,7 @@ import { OffsetQueue } from "../queue/offset-queue.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { ReturnCount } from "../records/marks-record.ts";
 import { encodeReturns } from "../records/marks-record.ts";
+import { encodePositions } from "../records/positions-record.ts";
 import type { SnapshotPart } from "../records/snapshot-record.ts";
 import {
   encodeJsonPart,
@@ -44,7 +45,8 @@ export interface Snapshot {
 /** @param isFinal nothing is delivered any more, so what was delivered is known exactly */
 export function takeSnapshot(engine: Engine, isFinal: boolean): Snapshot {
   const replayFrom = engine.commits.offeredOffset;
-  const { lastQueueId } = engine;
+  const { lastQueueId, positions } = engine;
+  const lastPositionsId = positions.lastId;
   const topology = Array.from(storedTopology(engine.hosts.values()), encodeTopology);
   const unsettled = unsettledByQueue(engine);
   const queues = Array.from(engine.queues.values(), (queue): QueueState => {
@@ -72,9 +74,13 @@ export function takeSnapshot(engine: Engine, isFinal: boolean): Snapshot {
     queues,
     delayed,
     *records() {
-      yield encodeJsonPart(PART.meta, { replayFrom, lastQueueId, delayed: delayedBytes });
+      const meta = { replayFrom, lastQueueId, lastPositionsId, delayed: delayedBytes };
+      yield encodeJsonPart(PART.meta, meta);
       for (const record of topology) yield encodeRecordPart(PART.topology, record);
       for (const state of queues) yield* queueRecords(state);
+      // They are known when they are on disk, so those of the meantime may be among them.
+      for (const change of positions.snapshot())
+        yield encodeRecordPart(PART.positions, encodePositions(change));
       yield* pairRecords(PART.delayed, delayed);
       yield* pairRecords(PART.moved, moved);
       yield encodePart(PART.end, Buffer.alloc(0));

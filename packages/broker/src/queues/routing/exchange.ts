@@ -1,4 +1,5 @@
 import type { ExchangeSpec } from "../contract.ts";
+import type { ExchangePositions } from "../positions/exchange-positions.ts";
 import type { Binding, Destination, Matcher } from "./binding.ts";
 import { sameTable } from "../topology/same-field.ts";
 import { HeadersMatcher } from "./headers-matcher.ts";
@@ -31,6 +32,8 @@ export class Exchange implements Destination {
   /** Bindings that lead here. */
   readonly incoming = new Set<Binding>();
   readonly matcher: Matcher;
+  /** What fenced publishers stored through it; `null` while there were none. */
+  positions: ExchangePositions | null = null;
   wasBound = false;
 
   constructor(spec: ExchangeSpec) {

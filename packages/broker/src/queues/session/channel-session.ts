@@ -2,12 +2,16 @@ import { replaceHeaders } from "@waybill/amqp";
 import type {
   ConnectionToken,
   ConsumeSpec,
+  FenceMessage,
   GotDelivery,
   Publication,
   PublishVerdict,
   Session,
   SessionListener,
 } from "../contract.ts";
+import type { ExchangePositions } from "../positions/exchange-positions.ts";
+import type { FencedHost } from "../positions/fenced-publisher.ts";
+import { FencedPublisher } from "../positions/fenced-publisher.ts";
 import type { Held } from "../queue/held.ts";
 import type { Queue } from "../queue/queue.ts";
 import { RefusalError } from "../refusal.ts";
@@ -16,9 +20,9 @@ import { Subscription } from "./subscription.ts";
 import { Unsettled, UnsettledDeliveries } from "./unsettled.ts";
 
 /** What a session needs from its virtual host. */
-export interface SessionHost {
-  readonly name: string;
-  publish(publication: Publication): PublishVerdict;
+export interface SessionHost extends FencedHost {
+  /** What fenced publishers stored through the exchange. @throws Refusal 403, 404, 406 */
+  positionsOf(exchange: string): ExchangePositions;
   /** @throws Refusal 404, 405 */
   queueFor(name: string, connection: ConnectionToken): Queue;
   /** After the last consumer of an auto-delete queue left. */
@@ -36,6 +40,8 @@ export class ChannelSession implements Session, SubscriptionOwner {
   #sessionPrefetch = 0;
   /** Unsettled deliveries of consumers; what `get` answered does not count for the prefetch. */
   #consumed = 0;
+  /** From the first fence message on. */
+  #fenced: FencedPublisher | null = null;
   #isPaused = false;
   #isClosed = false;
 
@@ -56,7 +62,14 @@ export class ChannelSession implements Session, SubscriptionOwner {
   }
 
   publish(publication: Publication): PublishVerdict {
-    return this.#host.publish(publication);
+    const fenced = this.#fenced;
+    return fenced === null ? this.#host.publish(publication, null) : fenced.publish(publication);
+  }
+
+  fence(message: FenceMessage): PublishVerdict {
+    const positions = this.#host.positionsOf(message.exchange);
+    if (this.#fenced?.positions !== positions) this.#fenced = new FencedPublisher(this.#host, positions);
+    return this.#fenced.announce(message);
   }
 
   consume(spec: ConsumeSpec): Promise<void> {

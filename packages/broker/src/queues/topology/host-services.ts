@@ -1,3 +1,7 @@
+import type { RecordSource } from "@waybill/log";
+import type { CommitListener } from "../engine/commits.ts";
+import type { AllPositions } from "../positions/all-positions.ts";
+import type { ReportReuse } from "../positions/taken-position.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { QueueSurroundings } from "../queue/queue-surroundings.ts";
 import type { Content } from "../records/content-record.ts";
@@ -11,6 +15,9 @@ export interface HostServices extends QueueSurroundings {
   readonly limits: HostLimits;
   randomName(): string;
   nextQueueId(): number;
+  /** The positions of every exchange. */
+  readonly positions: AllPositions;
+  readonly positionReused: ReportReuse;
   /** Resolves when the change is on disk. */
   record(change: TopologyChange): Promise<void>;
   /** Resolves when everything recorded before is on disk. */
@@ -18,7 +25,9 @@ export interface HostServices extends QueueSurroundings {
   /** Whether the log takes so many bytes more now. */
   takes(bytes: number): boolean;
   /** Gathers a message for the next flush. */
-  enqueue(content: Content, queues: readonly Queue[]): void;
+  enqueue(content: Content, queues: readonly Queue[], listener: CommitListener | null): void;
+  /** The same of what is no message. */
+  note(record: RecordSource, listener: CommitListener): void;
   /** Gathers one that is routed when it is due. */
   delay(content: Content, dueAt: number): void;
   /** A message that its queue had no room for goes to the dead-letter exchange. */

@@ -14,6 +14,8 @@ import type {
 import { Queue } from "../queue/queue.ts";
 import { MessageBytes } from "../queue/message-bytes.ts";
 import { readPolicy } from "../queue/queue-policy.ts";
+import type { ExchangePositions } from "../positions/exchange-positions.ts";
+import type { TakenPosition } from "../positions/taken-position.ts";
 import type { Content } from "../records/content-record.ts";
 import type { StoredBinding } from "../records/topology-record.ts";
 import { noExchange, noQueue, RefusalError } from "../refusal.ts";
@@ -184,12 +186,21 @@ export class Host implements VirtualHost, SessionHost {
     await this.#unbind({ source: this.#exchange(exchange).name, destination, routingKey, arguments: args });
   }
 
-  publish(publication: Publication): PublishVerdict {
+  publish(publication: Publication, position: TakenPosition | null): PublishVerdict {
     const { exchange: name } = publication;
     const exchange = this.#exchange(name);
     if (exchange.spec.internal)
       throw new RefusalError(403, `cannot publish to internal exchange '${name}' in vhost '${this.name}'`);
-    return publish(this, exchange, publication);
+    return publish(this, exchange, publication, position);
+  }
+
+  positionsOf(name: string): ExchangePositions {
+    checkNotDefault(name);
+    const exchange = this.#exchange(name);
+    if (exchange.spec.internal || !exchange.isStored)
+      throw new RefusalError(406, `exchange '${name}' in vhost '${this.name}' is internal or not durable`);
+    exchange.positions ??= this.services.positions.open(this.name, name);
+    return exchange.positions;
   }
 
   /** The queues that a stored message finds now; none when the exchange is gone. */
@@ -271,6 +282,7 @@ export class Host implements VirtualHost, SessionHost {
     const exchange = this.exchanges.get(name);
     if (exchange === undefined) return;
     for (const binding of [...exchange.bindings, ...exchange.incoming]) this.#detach(binding);
+    if (exchange.positions !== null) this.services.positions.close(exchange.positions);
     this.exchanges.delete(name);
     this.router.forget();
   }

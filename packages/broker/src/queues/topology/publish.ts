@@ -1,6 +1,7 @@
 import { decodeProperties, readProperty } from "@waybill/amqp";
 import type { FieldTable, Publication, PublishVerdict } from "../contract.ts";
 import type { Queue } from "../queue/queue.ts";
+import type { TakenPosition } from "../positions/taken-position.ts";
 import { Content } from "../records/content-record.ts";
 import { RefusalError } from "../refusal.ts";
 import { takeCopies } from "../routing/carbon-copies.ts";
@@ -13,7 +14,11 @@ const EXPIRATION_FLAG = 0x01;
 /** About as long as RabbitMQ's plugin takes. */
 const DELAY_MAX_MS = 2 ** 32 - 1;
 
-/** Routes a message that a client published and gathers it for the next flush. @throws Refusal 406 */
+/**
+ * Routes a message that a client published and gathers it for the next flush, unless it is a copy of a stored one.
+ *
+ * @throws Refusal 406
+ */
 export function publish(
   host: {
     readonly name: string;
@@ -23,6 +28,7 @@ export function publish(
   },
   exchange: Exchange,
   publication: Publication,
+  position: TakenPosition | null,
 ): PublishVerdict {
   const { services } = host;
   const { routingKey, body } = publication;
@@ -53,10 +59,15 @@ export function publish(
     headers,
   );
   if (queues.length === 0) return "unroutable";
+  if (position?.isCopy === true) return "routed";
   const open = withRoom(queues);
-  const content = new Content({ ...fields, queueIds: open.map(({ id }) => id), delayed: null });
+  // What one queue had no room for comes again, for that queue.
+  const taken = open === queues ? position : null;
+  const queueIds = open.map(({ id }) => id);
+  const content = new Content({ ...fields, queueIds, delayed: null, positionsId: taken?.positionsId });
   if (!fits(host, content)) return "refused";
-  if (open.length > 0) services.enqueue(content, open);
+  taken?.begin();
+  if (open.length > 0) services.enqueue(content, open, taken);
   if (open === queues) return "routed";
   for (const queue of queues) {
     if (!open.includes(queue) && queue.policy.overflow === "reject-publish-dlx")
