@@ -38,8 +38,8 @@ const CLOSE_DEADLINE_MS = 1000;
  * again.
  *
  * With `url` it is the server that `waybill broker` runs, for several processes. `open` throws `BROKER_UNAVAILABLE` when
- * it does not answer; a connection that is lost later is made again. A stale relay is not fenced and copies are not
- * recognised by the server: the inbox drops them.
+ * it does not answer and `TOPOLOGY_MISMATCH` when it is a server that cannot fence, such as RabbitMQ; a connection that is
+ * lost later is made again.
  *
  * @throws WaybillError `OPTIONS_INVALID`
  */

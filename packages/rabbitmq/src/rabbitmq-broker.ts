@@ -17,6 +17,9 @@ import { unavailable } from "./connection/unavailable.ts";
 import { within } from "./connection/within.ts";
 import type { DeliveryHandler } from "./consume/distributor.ts";
 import { RabbitmqSubscription } from "./consume/rabbitmq-subscription.ts";
+import { keepsPositions } from "./fencing/fence-message.ts";
+import { publishInTurn } from "./fencing/publish-in-turn.ts";
+import { raiseFence } from "./fencing/raise-fence.ts";
 import type {
   RabbitmqBrokerOptions,
   ResolvedRabbitmqBrokerOptions,
@@ -39,7 +42,8 @@ const CLOSE_DEADLINE_MS = 1000;
  * when what exists on it does not fit. A connection that is lost later is made again until the broker is closed;
  * meanwhile publishes are `unknown`, and deliveries in flight come again.
  *
- * RabbitMQ cannot tell a stale relay from the current one: nothing is fenced.
+ * RabbitMQ cannot tell a stale relay from the current one: nothing is fenced, unless the server is Waybill's own and
+ * `positions` says so.
  *
  * @throws WaybillError `OPTIONS_INVALID`
  */
@@ -64,9 +68,9 @@ class RabbitmqBroker implements Broker {
     this.#options = options;
     this.features = {
       orderedByKey: options.singleActiveConsumer,
-      fencing: false,
-      prefixAcceptance: false,
-      deduplicates: false,
+      fencing: options.positions,
+      prefixAcceptance: options.positions,
+      deduplicates: options.positions,
       durable: true,
       calls: [LIBRARY],
       payloadBytesMax: options.payloadBytesMax,
@@ -83,6 +87,7 @@ class RabbitmqBroker implements Broker {
     this.#repeater = repeater;
     this.#publishing = new Link("publishing", options, {
       restore: async (model) => {
+        if (options.positions && !keepsPositions(model)) throw noPositions();
         await publisher.restore(model);
         await repeater.restore(model);
       },
@@ -115,16 +120,21 @@ class RabbitmqBroker implements Broker {
     await this.#soon(this.#topology.declareGroup(model, group, topics));
   }
 
-  async fence(_fence: Fence): Promise<void> {
-    // Nothing to tell: RabbitMQ knows no epochs, as `features.fencing` says.
-    if (this.#publishing.trouble !== null) throw this.#publishing.trouble;
+  async fence(fence: Fence): Promise<void> {
+    const { trouble, model } = this.#publishing;
+    if (trouble !== null) throw trouble;
+    // RabbitMQ knows no epochs, as `features.fencing` says: there is nothing to tell.
+    const { positions, exchange } = this.#options;
+    if (positions && model !== null) await this.#soon(raiseFence(model, exchange, fence));
   }
 
   publish(batch: readonly Envelope[], options: PublishOptions): Promise<readonly PublishResult[]> {
-    const { timeoutMs } = options;
+    const repeat = (calls: readonly Envelope[]): Promise<readonly PublishResult[]> =>
+      this.#repeater.publish(calls, options);
     return publishApart(batch, isCall, {
-      those: (calls) => this.#repeater.publish(calls, timeoutMs),
-      others: (messages) => this.#publisher.publish(messages, timeoutMs),
+      // Calls name no order that the server could hold.
+      those: (calls) => (this.#options.positions ? publishInTurn(calls, repeat) : repeat(calls)),
+      others: (messages) => this.#publisher.publish(messages, options),
     });
   }
 
@@ -186,6 +196,13 @@ class RabbitmqBroker implements Broker {
       throw unavailable(error instanceof Error ? error.message : String(error), error);
     }
   }
+}
+
+function noPositions(): WaybillError {
+  return new WaybillError(
+    "TOPOLOGY_MISMATCH",
+    "The server does not fence relays: it is not `waybill broker`, or an older one. Upgrade it, or connect to it with rabbitmqBroker.",
+  );
 }
 
 function blocked(reason: string): string {

@@ -28,9 +28,9 @@ export class RemoteBroker implements Broker {
     this.#options = options;
     this.features = {
       orderedByKey: true,
-      fencing: false,
-      prefixAcceptance: false,
-      deduplicates: false,
+      fencing: true,
+      prefixAcceptance: true,
+      deduplicates: true,
       durable: true,
       calls: ["amqplib"],
       payloadBytesMax: options.payloadBytesMax,
@@ -81,7 +81,8 @@ export class RemoteBroker implements Broker {
 async function loadAdapter({ tls, ...options }: ResolvedRemoteBrokerOptions): Promise<Broker> {
   const { rabbitmqBroker } = await installed(import("@waybill/rabbitmq"));
   // The server keeps one copy of a message on one machine: queues that are replicated elsewhere it does not have.
-  return rabbitmqBroker({ ...options, queueType: "classic", ...(tls === undefined ? {} : { tls }) });
+  const ofServer = { queueType: "classic", positions: true } as const;
+  return rabbitmqBroker({ ...options, ...ofServer, ...(tls === undefined ? {} : { tls }) });
 }
 
 async function installed<Module>(module: Promise<Module>): Promise<Module> {

@@ -25,6 +25,11 @@ export interface RabbitmqBrokerOptions {
   readonly singleActiveConsumer?: boolean;
   /** `false`: exchange, queues and bindings are managed elsewhere, and only checked. Default true. */
   readonly declare?: boolean;
+  /**
+   * `true`: the server must be Waybill's own, which fences stale relays and recognises copies; `open` refuses another one.
+   * `nativeBroker({ url })` sets it. Default false.
+   */
+  readonly positions?: boolean;
   /** Messages that may be unconfirmed at once. Default 2,000. */
   readonly confirmWindow?: number;
   /** Larger payloads are rejected here. Default 16 MiB, RabbitMQ's own limit since 4.0. */
@@ -66,6 +71,7 @@ const schema = z.strictObject({
   partitions: z.int().min(1).max(1024).default(DEFAULT_PARTITIONS),
   singleActiveConsumer: z.boolean().default(true),
   declare: z.boolean().default(true),
+  positions: z.boolean().default(false),
   confirmWindow: z.int().min(1).max(100_000).default(2_000),
   payloadBytesMax: z
     .int()

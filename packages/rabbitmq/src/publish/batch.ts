@@ -1,15 +1,28 @@
-import type { Envelope, PublishResult } from "@waybill/core";
+import type { Envelope, Fence, PublishResult } from "@waybill/core";
+import { orderOf } from "../fencing/publish-in-turn.ts";
 
 const CONFIRMED: PublishResult = { kind: "confirmed" };
 
+/** Under which conditions a batch is published. */
+export interface BatchTerms {
+  readonly fence: Fence | null;
+  /** Behind a refused message, the rest of its partition is held. */
+  readonly isOrdered: boolean;
+}
+
 /** One call of `publish`: what became of its messages so far. */
 export class Batch {
+  readonly fence: Fence | null;
   readonly results: Promise<readonly PublishResult[]>;
   readonly #resolve: (results: readonly PublishResult[]) => void;
   readonly #results: (PublishResult | undefined)[];
   #open: number;
+  /** By order: the index of the first message that was refused or held. */
+  readonly #refused: Map<string, number> | null;
 
-  constructor(size: number) {
+  constructor(size: number, { fence, isOrdered }: BatchTerms) {
+    this.fence = fence;
+    this.#refused = isOrdered ? new Map() : null;
     const { promise, resolve } = Promise.withResolvers<readonly PublishResult[]>();
     this.results = promise;
     this.#resolve = resolve;
@@ -20,6 +33,19 @@ export class Batch {
 
   isSettled(index: number): boolean {
     return this.#results[index] !== undefined;
+  }
+
+  /** Whether an earlier message of its order was refused. */
+  holds(index: number, envelope: Envelope): boolean {
+    if (this.#refused === null || this.#refused.size === 0) return false;
+    return index > (this.#refused.get(orderOf(envelope)) ?? Infinity);
+  }
+
+  /** What comes behind this one in its order is held. */
+  refuse(index: number, envelope: Envelope): void {
+    if (this.#refused === null) return;
+    const order = orderOf(envelope);
+    this.#refused.set(order, Math.min(index, this.#refused.get(order) ?? Infinity));
   }
 
   /** The first word counts: a confirm that comes after the deadline changes nothing. */
@@ -40,8 +66,8 @@ export class Flight {
   readonly envelope: Envelope;
   readonly #batch: Batch;
   readonly #index: number;
-  /** The server said that no queue takes it; its confirm means nothing then. */
-  returned = false;
+  /** The code with which the server gave it back; its confirm means nothing then. */
+  returnedWith: number | null = null;
   /** When the server refused it first, which another channel or a moment may cure; `null` when it did not. */
   nackedAt: number | null = null;
   nacks = 0;
@@ -56,6 +82,15 @@ export class Flight {
     return this.#batch.isSettled(this.#index);
   }
 
+  get fence(): Fence | null {
+    return this.#batch.fence;
+  }
+
+  /** Whether an earlier message of its order was refused, so that it must not be sent. */
+  get isHeld(): boolean {
+    return this.#batch.holds(this.#index, this.envelope);
+  }
+
   get bytes(): number {
     return this.envelope.payload.byteLength;
   }
@@ -65,6 +100,7 @@ export class Flight {
   }
 
   settle(result: PublishResult): void {
+    if (result.kind === "rejected" || result.kind === "held") this.#batch.refuse(this.#index, this.envelope);
     this.#batch.settle(this.#index, result);
   }
 }

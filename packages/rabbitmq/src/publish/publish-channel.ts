@@ -1,13 +1,27 @@
 import type { ChannelModel, ConfirmChannel } from "amqplib";
+import type { PublishResult } from "@waybill/core";
 import { asError } from "../connection/unavailable.ts";
+import { ChannelFence } from "../fencing/channel-fence.ts";
+import { RETURNED } from "../fencing/fence-message.ts";
 import type { Flight } from "./batch.ts";
 import { isClosing } from "./message-sender.ts";
-import { nacked, unencodable } from "./refusals.ts";
+import { fenced, nacked, unencodable } from "./refusals.ts";
 import type { EnvelopeSender, Returned, Traffic } from "./traffic.ts";
 import { Window } from "./window.ts";
 
 /** Payload bytes that may be unconfirmed at once: they are in memory until they are. */
 const WINDOW_BYTES_MAX = 64 * 1024 * 1024;
+const NO_ROUTE = 312;
+const HELD: PublishResult = { kind: "held" };
+/** The place of a fence message among those that are unconfirmed. */
+const FENCE = Symbol("fence");
+
+export interface PublishChannelOptions {
+  readonly confirmWindow: number;
+  /** The server fences, and recognises copies, of what is published to `exchange`. */
+  readonly positions: boolean;
+  readonly exchange: string;
+}
 
 export interface PublishChannelListener {
   /** The server refused the message: whether that is final. */
@@ -22,7 +36,7 @@ export interface PublishChannelListener {
  * One confirm channel and what is unconfirmed on it. A message that was returned as unroutable is confirmed right
  * after by the server, and is rejected all the same.
  *
- * After a nack the channel takes nothing more: where a quorum queue lost its leader, it may go on to answer nothing
+ * After a nack the channel takes nothing more, unless the server fences and so means what it says: where a quorum queue lost its leader, it may go on to answer nothing
  * but nacks, while another channel publishes well.
  */
 export class PublishChannel {
@@ -31,7 +45,9 @@ export class PublishChannel {
   readonly #sender: EnvelopeSender;
   readonly #messagesMax: number;
   readonly #listener: PublishChannelListener;
-  readonly #window = new Window<Flight>();
+  /** `null` on servers that cannot fence. */
+  readonly #fence: ChannelFence | null;
+  readonly #window = new Window<Flight | typeof FENCE>();
   readonly #again: Flight[] = [];
   #bytes = 0;
   #error: Error | null = null;
@@ -40,13 +56,14 @@ export class PublishChannel {
   private constructor(
     channel: ConfirmChannel,
     traffic: Traffic,
-    messagesMax: number,
+    { confirmWindow, positions, exchange }: PublishChannelOptions,
     listener: PublishChannelListener,
   ) {
     this.#channel = channel;
     this.#traffic = traffic;
     this.#sender = traffic.senderOn(channel);
-    this.#messagesMax = messagesMax;
+    this.#fence = positions ? new ChannelFence(channel, exchange) : null;
+    this.#messagesMax = confirmWindow;
     this.#listener = listener;
     channel.on("error", (error) => (this.#error = error));
     channel.on("close", () => this.#closed());
@@ -58,11 +75,11 @@ export class PublishChannel {
   static async open(
     model: ChannelModel,
     traffic: Traffic,
-    options: { readonly confirmWindow: number },
+    options: PublishChannelOptions,
     listener: PublishChannelListener,
   ): Promise<PublishChannel> {
     const channel = await model.createConfirmChannel();
-    return new PublishChannel(channel, traffic, options.confirmWindow, listener);
+    return new PublishChannel(channel, traffic, options, listener);
   }
 
   get isIdle(): boolean {
@@ -90,6 +107,7 @@ export class PublishChannel {
   publish(flight: Flight): void {
     const { envelope } = flight;
     try {
+      this.#sayFence(flight);
       this.#sender.send(envelope);
     } catch (error) {
       flight.settle(
@@ -113,14 +131,28 @@ export class PublishChannel {
     void Promise.resolve()
       .then(() => this.#channel.close())
       .catch(() => {});
-    return [...this.#window.takeUpTo(Number.MAX_SAFE_INTEGER), ...this.#again];
+    return this.#unconfirmed();
+  }
+
+  #unconfirmed(): readonly Flight[] {
+    const flights = this.#window.takeUpTo(Number.MAX_SAFE_INTEGER).filter((one) => one !== FENCE);
+    return [...flights, ...this.#again];
+  }
+
+  #sayFence({ fence }: Flight): void {
+    if (this.#fence?.mustSay(fence) !== true) return;
+    this.#sender.flush();
+    this.#fence.say(fence, this.#window.answeredTag);
+    this.#window.push(FENCE);
   }
 
   #returned(returned: Returned): void {
     const flight = this.#window.find(
-      (one) => !one.returned && this.#traffic.isReturned(one.envelope, returned),
+      (one) => one !== FENCE && one.returnedWith === null && this.#traffic.isReturned(one.envelope, returned),
     );
-    if (flight !== null) flight.returned = true;
+    if (flight === null || flight === FENCE) return;
+    const { replyCode } = returned.fields as { readonly replyCode?: number };
+    flight.returnedWith = replyCode ?? NO_ROUTE;
   }
 
   #answered(tag: number, multiple: boolean, confirmed: boolean): void {
@@ -134,18 +166,33 @@ export class PublishChannel {
     this.#listener.settled(this);
   }
 
-  #settle(flight: Flight, confirmed: boolean): void {
+  #settle(flight: Flight | typeof FENCE, confirmed: boolean): void {
+    if (flight === FENCE) {
+      if (!confirmed) this.#fence?.forget();
+      return;
+    }
     this.#bytes -= flight.bytes;
-    if (flight.returned) flight.settle(this.#traffic.unroutable(flight.envelope));
-    else if (confirmed) flight.confirm();
-    else if (this.#listener.refuses(flight)) flight.settle(nacked(flight.envelope));
-    else this.#again.push(flight);
+    if (confirmed && flight.returnedWith === null) return flight.confirm();
+    const refusal = this.#refusalOf(flight);
+    if (refusal === null) return void this.#again.push(flight);
+    this.#fence?.refused();
+    flight.settle(refusal);
+  }
+
+  /** Why it was refused, `null` when it may be published again. */
+  #refusalOf(flight: Flight): PublishResult | null {
+    const { envelope, fence, returnedWith } = flight;
+    // Only a server that was told of a fence gives messages back with these.
+    if (this.#fence !== null && returnedWith === RETURNED.held) return HELD;
+    if (this.#fence !== null && fence !== null && returnedWith === RETURNED.fenced)
+      return { kind: "rejected", error: fenced(fence), retryable: false };
+    if (returnedWith !== null) return this.#traffic.unroutable(envelope);
+    return this.#fence !== null || this.#listener.refuses(flight) ? nacked(envelope) : null;
   }
 
   #closed(): void {
     if (this.#left) return;
     this.#left = true;
-    const unconfirmed = [...this.#window.takeUpTo(Number.MAX_SAFE_INTEGER), ...this.#again];
-    this.#listener.closed(this, unconfirmed, this.#error ?? new Error("the channel was closed"));
+    this.#listener.closed(this, this.#unconfirmed(), this.#error ?? new Error("the channel was closed"));
   }
 }

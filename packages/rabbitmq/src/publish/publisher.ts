@@ -1,5 +1,5 @@
 import type { ChannelModel } from "amqplib";
-import type { Envelope, PublishResult } from "@waybill/core";
+import type { Envelope, PublishOptions, PublishResult } from "@waybill/core";
 import type { LinkUser } from "../connection/link.ts";
 import { asError, unavailable } from "../connection/unavailable.ts";
 import { within } from "../connection/within.ts";
@@ -11,6 +11,8 @@ import type { PublishChannelListener } from "./publish-channel.ts";
 import { PublishChannel } from "./publish-channel.ts";
 import { sizeLimitIn, tooLarge } from "./refusals.ts";
 import type { Traffic } from "./traffic.ts";
+
+const HELD: PublishResult = { kind: "held" };
 
 /** What the publisher wants of its connection. */
 export interface PublishLink {
@@ -57,7 +59,10 @@ export class Publisher implements LinkUser, PublishChannelListener {
     this.#giveUp(channel?.leave() ?? [], error);
   }
 
-  publish(batch: readonly Envelope[], timeoutMs: number): Promise<readonly PublishResult[]> {
+  publish(
+    batch: readonly Envelope[],
+    { fence, timeoutMs }: PublishOptions,
+  ): Promise<readonly PublishResult[]> {
     const blockedBy = this.#link.blockedBy();
     if (this.#model === null || blockedBy !== null) {
       const error = unavailable(
@@ -65,11 +70,12 @@ export class Publisher implements LinkUser, PublishChannelListener {
       );
       return Promise.resolve(batch.map(() => ({ kind: "unknown", error })));
     }
-    const call = new Batch(batch.length);
+    const call = new Batch(batch.length, { fence, isOrdered: this.#options.positions });
     for (const [index, envelope] of batch.entries()) {
-      if (envelope.payload.byteLength > this.#payloadBytesMax)
-        call.settle(index, tooLarge(envelope, this.#payloadBytesMax));
-      else this.#waiting.push(new Flight(envelope, call, index));
+      const flight = new Flight(envelope, call, index);
+      if (flight.isHeld) flight.settle(HELD);
+      else if (flight.bytes > this.#payloadBytesMax) flight.settle(tooLarge(envelope, this.#payloadBytesMax));
+      else this.#waiting.push(flight);
     }
     this.#pump();
     const cancel = this.#options.clock.after(timeoutMs, () => this.#expired(call, timeoutMs));
@@ -114,7 +120,9 @@ export class Publisher implements LinkUser, PublishChannelListener {
       const flight = this.#waiting[this.#next];
       this.#next += 1;
       this.#suspects = Math.max(0, this.#suspects - 1);
-      if (flight !== undefined && !flight.isSettled) channel.publish(flight);
+      if (flight === undefined || flight.isSettled) continue;
+      if (flight.isHeld) flight.settle(HELD);
+      else channel.publish(flight);
     }
     channel.flush();
     if (this.#next < this.#waiting.length && this.#next < 10_000) return;

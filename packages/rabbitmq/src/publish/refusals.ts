@@ -1,4 +1,4 @@
-import type { Envelope, PublishResult } from "@waybill/core";
+import type { Envelope, Fence, PublishResult } from "@waybill/core";
 import { isWaybillError, WaybillError } from "@waybill/core";
 import { messageOf } from "../connection/unavailable.ts";
 import { replyCodeOf } from "../topology/topology-mismatch.ts";
@@ -12,6 +12,14 @@ export function unroutable({ topic }: Envelope): PublishResult {
     `No group has the topic ${topic}: declare one before publishing, or start its consumer.`,
   );
   return { kind: "rejected", error, retryable: true };
+}
+
+/** A relay of a later epoch took over. */
+export function fenced({ source, epoch }: Fence): WaybillError {
+  return new WaybillError(
+    "BROKER_FENCED",
+    `Epoch ${epoch} of source ${source} may publish nothing more: a later one took over.`,
+  );
 }
 
 /** Refused on two channels: a queue that is full and configured to refuse, mostly. */

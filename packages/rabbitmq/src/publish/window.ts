@@ -14,6 +14,11 @@ export class Window<T> {
     return this.#size;
   }
 
+  /** Everything up to this tag was answered. */
+  get answeredTag(): number {
+    return this.#firstTag + this.#head - 1;
+  }
+
   push(item: T): void {
     this.#items.push(item);
     this.#size += 1;

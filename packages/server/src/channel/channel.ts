@@ -1,10 +1,11 @@
 import type { Method } from "@waybill/amqp";
 import { readContentHeader, readProperty } from "@waybill/amqp";
-import type { Delivery, Session, SessionListener } from "@waybill/broker/queues";
+import type { Delivery, Publication, PublishVerdict, Session, SessionListener } from "@waybill/broker/queues";
 import type { Confirmable } from "../connection/confirm-queue.ts";
 import { channelError, connectionError } from "../replies/closing-error.ts";
 import type { Permission } from "../users/access.ts";
 import type { ChannelHost } from "./channel-host.ts";
+import { FENCE_EXCHANGE, readFenceMessage, REFUSALS } from "./fence-message.ts";
 import { IncomingContent } from "./incoming-content.ts";
 
 /** Why a channel gets no deliveries for now. */
@@ -21,6 +22,7 @@ export const Hold = {
 const HAS_USER_ID = 0x10;
 /** What a publication takes beside its body, roughly. */
 const PUBLICATION_BYTES = 128;
+const NO_BODY: Buffer = Buffer.alloc(0);
 
 /** One channel: its session in the engine, the message that is arriving on it, and what it has confirmed. */
 export class Channel implements SessionListener, Confirmable {
@@ -204,23 +206,50 @@ export class Channel implements SessionListener, Confirmable {
     properties: Buffer,
     body: Buffer,
   ): void {
+    if (exchange === FENCE_EXCHANGE) return this.#fence(routingKey, properties);
     this.require("write", "exchange", exchange);
     if (((properties[1] ?? 0) & HAS_USER_ID) !== 0) this.#checkUserId(properties);
-    const { host } = this;
-    const { confirms, counters } = host;
     const verdict = this.session.publish({ exchange, routingKey, properties, body });
+    const { counters } = this.host;
     counters.messagesPublished += 1;
-    host.published();
-    confirms.add(body.length + properties.length + PUBLICATION_BYTES);
     if (verdict === "unroutable" && mandatory) {
       counters.messagesReturned += 1;
       const reason = { replyCode: 312, replyText: "NO_ROUTE" };
       this.send({ name: "basic.return", ...reason, exchange, routingKey }, { properties, body });
+    } else if (verdict === "fenced" || verdict === "held") {
+      this.#giveBack(REFUSALS[verdict], { exchange, routingKey, properties });
     }
-    if (verdict === "refused") counters.messagesRefused += 1;
+    this.#answerLater(verdict, body.length + properties.length);
+  }
+
+  /** What is said here concerns what is published on this channel behind it. */
+  #fence(exchange: string, properties: Buffer): void {
+    this.require("write", "exchange", exchange);
+    if (!this.#isConfirming) throw channelError(406, "a fence message needs publisher confirms");
+    const verdict = this.session.fence(readFenceMessage(exchange, properties, this.#publishTag + 1));
+    const itself = { exchange: FENCE_EXCHANGE, routingKey: exchange, properties };
+    if (verdict === "fenced") this.#giveBack(REFUSALS.fenced, itself);
+    this.#answerLater(verdict, properties.length);
+  }
+
+  /** Says why a message is refused, before its nack. The client has the body, and knows it by its properties. */
+  #giveBack(
+    reason: { readonly replyCode: number; readonly replyText: string },
+    { exchange, routingKey, properties }: Omit<Publication, "body">,
+  ): void {
+    this.send({ name: "basic.return", ...reason, exchange, routingKey }, { properties, body: NO_BODY });
+  }
+
+  /** It is confirmed, or else nacked, when everything before it and itself is on disk. */
+  #answerLater(verdict: PublishVerdict, bytes: number): void {
+    const { confirms, counters } = this.host;
+    this.host.published();
+    confirms.add(bytes + PUBLICATION_BYTES);
+    const isRefused = verdict !== "routed" && verdict !== "unroutable";
+    if (isRefused) counters.messagesRefused += 1;
     if (!this.#isConfirming) return;
     this.#publishTag += 1;
-    confirms.addConfirmed(this, this.#publishTag, verdict === "refused");
+    confirms.addConfirmed(this, this.#publishTag, isRefused);
   }
 
   #checkUserId(properties: Buffer): void {

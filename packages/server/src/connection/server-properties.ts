@@ -15,6 +15,8 @@ export function serverProperties(version: string): FieldTable {
       "connection.blocked": true,
       authentication_failure_close: true,
       per_consumer_qos: true,
+      // Takes fence messages, and then recognises copies.
+      "waybill.positions": true,
     },
   };
 }
