@@ -1,3 +1,4 @@
+export { CERTIFICATE, OTHER_CERTIFICATE, PRIVATE_KEY } from "./certificate.ts";
 export { whyNoHaproxy } from "./haproxy/haproxy-binary.ts";
 export { startHaproxy } from "./haproxy/start-haproxy.ts";
 export type { Haproxy, HaproxyConfiguration, StartHaproxyOptions } from "./haproxy/start-haproxy.ts";

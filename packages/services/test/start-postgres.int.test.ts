@@ -6,7 +6,14 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Client } from "pg";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { isRunning, startPostgres, waitFor, type JsonLine } from "@waybill/services";
+import {
+  CERTIFICATE,
+  isRunning,
+  PRIVATE_KEY,
+  startPostgres,
+  waitFor,
+  type JsonLine,
+} from "@waybill/services";
 import { testProcess } from "@waybill/services/vitest";
 import { isReachableByOthers, postgresUser } from "../src/postgres/postgres-user.ts";
 
@@ -23,6 +30,13 @@ test("starts a server of its own that is gone with its data after stop", async (
   await server.stop();
   expect(isRunning(pid)).toBe(false);
   expect(existsSync(folder)).toBe(false);
+});
+
+test("speaks TLS to who wants it, with the certificate it was given", async () => {
+  await using server = await startPostgres({ fsync: false, tls: { cert: CERTIFICATE, key: PRIVATE_KEY } });
+  const isEncrypted = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+  await expect(ask(server.url, isEncrypted)).resolves.toBe(false);
+  await expect(ask(server.url, isEncrypted, { ca: CERTIFICATE })).resolves.toBe(true);
 });
 
 test("does not let anybody in without the password", async () => {
@@ -98,8 +112,8 @@ async function expectGone(started: JsonLine): Promise<void> {
   });
 }
 
-async function ask(url: string, sql: string): Promise<unknown> {
-  const client = new Client({ connectionString: url });
+async function ask(url: string, sql: string, tls?: { readonly ca: string }): Promise<unknown> {
+  const client = new Client({ connectionString: url, ...(tls && { ssl: tls }) });
   await client.connect();
   try {
     const { rows } = await client.query<Record<string, unknown>>(sql);

@@ -2,9 +2,8 @@ import { randomUUID } from "node:crypto";
 import { nativeBroker } from "@waybill/broker";
 import type { Broker, Envelope } from "@waybill/core";
 import { rabbitmqBroker } from "@waybill/rabbitmq";
-import { waitFor } from "@waybill/services";
+import { CERTIFICATE, OTHER_CERTIFICATE, PRIVATE_KEY, waitFor } from "@waybill/services";
 import { expect, onTestFinished, test } from "vitest";
-import { CERTIFICATE, OTHER_CERTIFICATE, PRIVATE_KEY } from "../support/certificate.ts";
 import { startBed } from "../support/server-bed.ts";
 
 interface Options {

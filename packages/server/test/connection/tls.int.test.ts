@@ -3,9 +3,8 @@ import { connect as connectPlain } from "node:net";
 import { connect as connectSecure, type ConnectionOptions } from "node:tls";
 import { connect } from "amqplib";
 import { PROTOCOL_HEADER } from "@waybill/amqp";
-import { waitFor } from "@waybill/services";
+import { CERTIFICATE, PRIVATE_KEY, waitFor } from "@waybill/services";
 import { expect, onTestFinished, test } from "vitest";
-import { CERTIFICATE, PRIVATE_KEY } from "../support/certificate.ts";
 import { startBed } from "../support/server-bed.ts";
 
 const tls = { cert: CERTIFICATE, key: PRIVATE_KEY };

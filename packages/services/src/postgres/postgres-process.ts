@@ -30,6 +30,7 @@ export class PostgresProcess {
       this.#binaries = postgresBinaries(this.#user, this.folder);
       if (start.from) this.#copy(start.from);
       else initializePostgres(this.#binaries, this.#user, this.folder, start.password);
+      if (start.tls) this.#certify(start.tls);
     } catch (error) {
       this.removeFolder();
       throw error;
@@ -83,6 +84,18 @@ export class PostgresProcess {
     if (standby) writeFileSync(join(data, "standby.signal"), "");
     if (this.#user) give(data, this.#user);
     chmodSync(data, 0o700);
+  }
+
+  /** Under the names that PostgreSQL looks for; it takes only a key that nobody else can read. */
+  #certify({ cert, key }: NonNullable<SupervisorStart["tls"]>): void {
+    for (const [name, content] of [
+      ["server.crt", cert],
+      ["server.key", key],
+    ] as const) {
+      const file = join(this.folder, "data", name);
+      writeFileSync(file, content, { mode: 0o600 });
+      if (this.#user) give(file, this.#user);
+    }
   }
 }
 

@@ -12,6 +12,8 @@ export interface StartPostgresOptions {
   readonly fsync?: boolean;
   /** Further server settings, such as `{ deadlock_timeout: "100ms" }`. Not for a server of `DATABASE_URL`. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** An own server that speaks TLS with this certificate, PEM, to clients that want it. */
+  readonly tls?: { readonly cert: string; readonly key: string };
   /** Starts an own server with a copy of this backup instead of an empty one. */
   readonly from?: PostgresBackup;
   /** Follows this server, whose backup `from` is, until it is promoted. */
@@ -38,7 +40,7 @@ const attemptsMax = 5;
  */
 export async function startPostgres(options: StartPostgresOptions = {}): Promise<PostgresServer> {
   const url = process.env["DATABASE_URL"];
-  const own = options.embedded === true || options.from !== undefined;
+  const own = options.embedded === true || options.from !== undefined || options.tls !== undefined;
   return url !== undefined && url !== "" && !own ? existing(url) : embedded(options);
 }
 
@@ -54,14 +56,17 @@ function existing(url: string): PostgresServer {
 }
 
 async function embedded(options: StartPostgresOptions): Promise<PostgresServer> {
-  const { from, standbyOf } = options;
+  const { from, standbyOf, tls } = options;
   const password = from?.password ?? randomBytes(18).toString("hex");
-  const copied = from && { from: { folder: from.folder, standby: standbyOf !== undefined } };
+  const more = {
+    ...(from && { from: { folder: from.folder, standby: standbyOf !== undefined } }),
+    ...(tls && { tls }),
+  };
   for (let attempt = 1; ; attempt += 1) {
     const port = await freePort();
     const supervisor = new SupervisorClient();
     try {
-      let ready = await supervisor.start({ port, password, settings: settingsOf(options), ...copied });
+      let ready = await supervisor.start({ port, password, settings: settingsOf(options), ...more });
       const stop = (): Promise<void> => supervisor.stop();
       return {
         url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
@@ -88,6 +93,7 @@ function settingsOf(options: StartPostgresOptions): Record<string, string> {
     ...usualSettings,
     ...(options.fsync === false ? fast : {}),
     ...(options.standbyOf ? { primary_conninfo: options.standbyOf.url } : {}),
+    ...(options.tls ? { ssl: "on" } : {}),
     ...options.settings,
   };
 }

@@ -9,6 +9,8 @@ export interface SupervisorStart {
   readonly password: string;
   /** Server settings, given as `-c name=value`. */
   readonly settings: Readonly<Record<string, string>>;
+  /** Speaks TLS with this certificate to clients that want it. */
+  readonly tls?: { readonly cert: string; readonly key: string };
   /** Starts with this copy of a data directory instead of an empty one. */
   readonly from?: { readonly folder: string; readonly standby: boolean };
 }
