@@ -127,6 +127,40 @@ test("lanes keep their own order, run side by side, and never more than allowed"
   }
 });
 
+test("work that leaves its slot lets another lane run, its own still waits, and it gets a slot again", async () => {
+  const lanes = createLanes(1);
+  const steps: string[] = [];
+  const mayEnd = Promise.withResolvers<void>();
+  const first = lanes.run("a", async (slot) => {
+    steps.push("a1 begins");
+    slot.leave();
+    slot.leave();
+    await mayEnd.promise;
+    expect(slot.isHeld).toBe(false);
+    await slot.take();
+    steps.push("a1 goes on");
+  });
+  const second = lanes.run("a", async () => void steps.push("a2"));
+  const others = ["b", "c"].map((name) => lanes.run(name, async () => void steps.push(name)));
+  await Promise.all(others);
+  expect(steps).toEqual(["a1 begins", "b", "c"]);
+  mayEnd.resolve();
+  await Promise.all([first, second]);
+  expect(steps.slice(3)).toEqual(["a1 goes on", "a2"]);
+  const running: number[] = [];
+  let now = 0;
+  await Promise.all(
+    ["a", "b", "c"].map((name) =>
+      lanes.run(name, async () => {
+        running.push((now += 1));
+        await new Promise((resolve) => setImmediate(resolve));
+        now -= 1;
+      }),
+    ),
+  );
+  expect(Math.max(...running), "no slot was won or lost").toBe(1);
+});
+
 test("a lane goes on after work that failed", async () => {
   const lanes = createLanes(1);
   await expect(lanes.run("a", () => Promise.reject(new Error("no")))).rejects.toThrow("no");

@@ -100,8 +100,8 @@ function storageOn<Tx>(own: Database<Tx>, schema: string): Storage<Tx> {
         return settings;
       }),
     transaction: (work, { signal } = {}) => own.transaction(work, signal),
-    claimed: (request, work, { signal } = {}) =>
-      own.opened(inbox.firstOf(request), (tx, rows) => work(tx, inbox.claimOf(request, rows)), signal),
+    claimed: (request, work, options = {}) =>
+      own.opened(inbox.firstOf(request), (tx, rows) => work(tx, inbox.claimOf(request, rows)), options),
     // In a foreign transaction the savepoint is one of the same kind.
     savepoint: (tx, work, { signal } = {}) =>
       database.savepoint(tx, work as (inner: Tx | SqlTransaction) => ReturnType<typeof work>, signal),

@@ -17,7 +17,7 @@ import { batchRunner, type BatchRunner } from "./batch-runner.ts";
 import { consumerOptionsSchema, type ConsumerOptions } from "./consumer-options.ts";
 import type { Handler, HandlerContext, HandlerOptions } from "./handler.ts";
 import type { Registration } from "./registration.ts";
-import { createLanes } from "./lanes.ts";
+import { createLanes, type Slot } from "./lanes.ts";
 import { createIsolation, type Isolation } from "./isolation.ts";
 import { messageRunner } from "./message-runner.ts";
 import { parkedRunner, type ParkedRunner } from "./parked-runner.ts";
@@ -182,14 +182,17 @@ class GroupConsumer<Tx> implements Consumer<Tx> {
       const parts = { apply: this.#apply, registration, batch, single: runner, limit, emit: this.#emit };
       batches.set(topic.name, batchRunner({ ...parts, stopping }));
     }
-    const one = async (delivery: Delivery): Promise<Verdict> => {
+    const one = async (delivery: Delivery, slot: Slot): Promise<Verdict> => {
       await limit.take(1, stopping);
-      return runner.deliver(delivery);
+      return runner.deliver(delivery, slot);
     };
     return (delivery) => {
       const { topic, partition } = delivery.envelope;
       if (!isMeantFor(this.group, delivery.envelope)) return Promise.resolve({ kind: "ack" });
-      return batches.get(topic)?.deliver(delivery) ?? lanes.run(`${topic}/${partition}`, () => one(delivery));
+      return (
+        batches.get(topic)?.deliver(delivery) ??
+        lanes.run(`${topic}/${partition}`, (slot) => one(delivery, slot))
+      );
     };
   }
 

@@ -8,11 +8,16 @@ import { applyMessage, claimRequestOf } from "./apply-message.ts";
 import { afterFailure } from "./after-failure.ts";
 import { afterStarts } from "./deaths.ts";
 import { isStorageTrouble } from "./failure.ts";
+import type { Slot } from "./lanes.ts";
 
 /** Gives every delivered message its transaction, and waits out a database that is away. */
 export interface MessageRunner {
-  /** Resolves to `ack` once the group's decision about the message has committed; to `requeue` only when stopping. */
-  deliver(delivery: Delivery): Promise<Verdict>;
+  /**
+   * Resolves to `ack` once the group's decision about the message has committed; to `requeue` only when stopping.
+   *
+   * @param slot left when nothing but the COMMIT is to be awaited
+   */
+  deliver(delivery: Delivery, slot?: Slot): Promise<Verdict>;
 }
 
 export function messageRunner<Tx>(
@@ -29,17 +34,22 @@ export function messageRunner<Tx>(
     await clock.sleep(retryInMs, stopping);
   }
 
-  async function apply(work: Work, counted: boolean): Promise<void> {
-    const applied = await storage.claimed(claimRequestOf(work, parts), async (tx, claim) => {
-      const settled = await applyMessage(tx, work, claim, parts);
-      if (counted) await storage.inbox.forgetStarts(tx, group, work.envelope.id);
-      return settled;
-    });
+  async function apply(work: Work, counted: boolean, onCommit?: () => void): Promise<void> {
+    const applied = await storage.claimed(
+      claimRequestOf(work, parts),
+      async (tx, claim) => {
+        const settled = await applyMessage(tx, work, claim, parts);
+        if (counted) await storage.inbox.forgetStarts(tx, group, work.envelope.id);
+        return settled;
+      },
+      { onCommit },
+    );
     emit(applied);
   }
 
   /** Applies a message, trying again while the process lives. Only what was delivered before has its starts counted. */
-  async function deliver({ envelope, redelivered }: Delivery): Promise<Verdict> {
+  async function deliver({ envelope, redelivered }: Delivery, slot?: Slot): Promise<Verdict> {
+    const onCommit = slot === undefined ? undefined : () => slot.leave();
     let work: Work = { envelope, parked: null, failed: 0, decision: null };
     let starts: number | null = redelivered ? null : 0;
 
@@ -50,12 +60,14 @@ export function messageRunner<Tx>(
         // The first delivery was not counted.
         if (starts > 0) work = afterStarts(work, starts + 1, options.startsMax, group);
       }
-      await apply(work, starts > 0);
+      await apply(work, starts > 0, onCommit);
       return true;
     }
 
     let suspect = false;
     for (let failures = 0; !stopping.aborted;) {
+      // The COMMIT of the attempt before failed.
+      if (slot?.isHeld === false) await slot.take();
       try {
         const done = suspect
           ? await isolation.alone(() => attempt(true))

@@ -41,15 +41,22 @@ export interface Storage<Tx> extends AsyncDisposable {
    *
    * @throws WaybillError `COMMIT_UNKNOWN` when the connection was lost during COMMIT: the effects may or may not exist.
    */
-  transaction<T>(work: (tx: Tx) => Promise<T>, options?: { readonly signal?: Cancellation }): Promise<T>;
+  transaction<T>(
+    work: (tx: Tx) => Promise<T>,
+    options?: { readonly signal?: Cancellation | undefined },
+  ): Promise<T>;
   /**
    * Like `transaction`, beginning with `inbox.claim(tx, request)`, whose answer `work` gets: in as few round trips as the
    * storage can, the first `savepoint` of `work` included.
+   *
+   * `onCommit` may be called once when `work` has resolved, before the outcome of COMMIT is known: a transaction that is
+   * begun in answer to it, by `claimed`, can share a round trip with the COMMIT. A storage that gains nothing by that
+   * never calls it.
    */
   claimed<T>(
     request: ClaimRequest,
     work: (tx: Tx, claim: Claim) => Promise<T>,
-    options?: { readonly signal?: Cancellation },
+    options?: { readonly signal?: Cancellation | undefined; readonly onCommit?: (() => void) | undefined },
   ): Promise<T>;
   /**
    * Runs `work` in a savepoint of `tx`: when it rejects, its effects are undone and `tx` remains usable. Also of other

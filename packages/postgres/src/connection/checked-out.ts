@@ -1,4 +1,6 @@
 import type { Pool, PoolClient } from "pg";
+import type { Flight } from "./flight.ts";
+import type { OwedCommit } from "./owed-commit.ts";
 import { isConnectionError, unavailable } from "./driver-error.ts";
 
 /**
@@ -13,6 +15,8 @@ export class CheckedOut {
   uses = 0;
   /** Nobody else is to have it. */
   condemned = false;
+  /** What whoever takes it sends first. */
+  owed: OwedCommit | null = null;
   readonly #onError = (error: unknown): void => {
     this.broken ??= error;
   };
@@ -22,9 +26,29 @@ export class CheckedOut {
     client.on("error", this.#onError);
   }
 
+  /** Whether nothing is known against it. */
+  get isUnhurt(): boolean {
+    return !this.condemned && this.broken === undefined;
+  }
+
   /** Whether somebody else can use it. */
   get isSound(): boolean {
-    return !this.condemned && this.broken === undefined && this.client.getTransactionStatus() === "I";
+    return this.isUnhurt && this.client.getTransactionStatus() === "I";
+  }
+
+  /** Sends a flight, behind the COMMIT that is owed. */
+  send(flight: Flight): void {
+    const { owed } = this;
+    this.owed = null;
+    if (owed === null) this.client.query(flight);
+    else owed.send(flight);
+  }
+
+  /** Sends the COMMIT that is owed, if nothing else did. Its outcome is for who left it. */
+  async settleOwed(): Promise<void> {
+    const { owed } = this;
+    this.owed = null;
+    await owed?.outcome().catch(() => undefined);
   }
 
   /** What was done with it failed with `error`. */

@@ -2,6 +2,11 @@ import type { Cancellation } from "@waybill/core";
 import type { First } from "./open-transaction.ts";
 import type { Connection, Row, SqlConnection } from "./run.ts";
 
+export interface OpenedOptions {
+  readonly signal?: Cancellation | undefined;
+  readonly onCommit?: (() => void) | undefined;
+}
+
 /** A connection that was taken out of the pool. */
 export interface Reserved {
   readonly connection: Connection;
@@ -29,12 +34,12 @@ export interface Database<Tx> {
   transaction<T>(work: (tx: Tx) => Promise<T>, signal?: Cancellation): Promise<T>;
   /**
    * Like `transaction`, with a first statement, whose rows `work` gets, and a savepoint behind it, which is what the first
-   * `savepoint` of `work` uses. As few round trips as the driver can.
+   * `savepoint` of `work` uses. As few round trips as the driver can; `onCommit` is that of `Storage.claimed`.
    */
   opened<T>(
     first: First,
     work: (tx: Tx, rows: readonly Row[]) => Promise<T>,
-    signal?: Cancellation,
+    options?: OpenedOptions,
   ): Promise<T>;
   /** Like `Storage.savepoint`; `signal` is heeded in transactions that were begun here. */
   savepoint<T>(tx: Tx, work: (tx: Tx) => Promise<T>, signal?: Cancellation): Promise<T>;

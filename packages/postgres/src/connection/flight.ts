@@ -1,6 +1,7 @@
 import type { ClientBase, Connection as Wire, Submittable } from "pg";
 import { isConnectionError, statementError, unavailable } from "./driver-error.ts";
 import { hasPrepared, notePrepared } from "./prepared.ts";
+import type { Statement } from "../sql/statement.ts";
 import type { Row } from "./run.ts";
 import { executeBytes, parseBytes, type Step } from "./wire-bytes.ts";
 
@@ -15,11 +16,16 @@ export interface Answer {
  * Runs statements one after another in one round trip, on a client that takes own queries. What its connection has not
  * prepared yet is prepared on the way. Each sees what was committed before it, as on a round trip of its own.
  *
+ * @param send gives the flight to the client
  * @throws what the server or the connection says about the first that failed; those after it did not run
  */
-export function fly(client: ClientBase, steps: readonly Step[]): Promise<readonly Answer[]> {
+export function fly(
+  client: ClientBase,
+  steps: readonly Step[],
+  send: (flight: Flight) => void = (flight) => void client.query(flight),
+): Promise<readonly Answer[]> {
   return new Promise((resolve, reject) => {
-    client.query(
+    send(
       new Flight(client, steps, (error, answers) => {
         if (error === null) resolve(answers);
         else reject(error);
@@ -36,11 +42,13 @@ export function flightError(error: unknown): Error {
 type Callback = (error: Error | null, answers: readonly Answer[]) => void;
 
 /** What pg's client calls while the server answers. With one Sync for all, they are one query to the client. */
-class Flight implements Submittable {
+export class Flight implements Submittable {
   readonly #client: ClientBase;
   readonly #steps: readonly Step[];
   readonly #answers: Answer[] = [];
   #rows: Row[] = [];
+  /** What is prepared on the way; known when it was written. */
+  #parsed: readonly Statement[] | null = null;
   /** Not private: with a `query_timeout`, pg puts its own in front. */
   callback: Callback;
 
@@ -51,15 +59,18 @@ class Flight implements Submittable {
   }
 
   submit(wire: Wire): void {
+    const parsed = this.#parsed ?? this.write(wire);
+    if (parsed.length > 0) notePrepared(this.#client, parsed);
+  }
+
+  /** Writes it before its turn. The client, to which it is given next, takes the answers when those before have come. */
+  write(wire: Wire): readonly Statement[] {
     const unknown = this.#steps.filter(({ statement }) => !hasPrepared(this.#client, statement));
+    const parsed = [...new Set(unknown.map(({ statement }) => statement))];
     const bytes = executeBytes(this.#steps);
-    if (unknown.length === 0) {
-      wire.stream.write(bytes);
-      return;
-    }
-    const statements = [...new Set(unknown.map(({ statement }) => statement))];
-    notePrepared(this.#client, statements);
-    wire.stream.write(Buffer.concat([...statements.map(parseBytes), bytes]));
+    wire.stream.write(parsed.length === 0 ? bytes : Buffer.concat([...parsed.map(parseBytes), bytes]));
+    this.#parsed = parsed;
+    return parsed;
   }
 
   handleDataRow({ fields }: { readonly fields: Row }): void {

@@ -1,5 +1,7 @@
 import type { Pool } from "pg";
 import { checkOut, type CheckedOut, type Lender } from "./checked-out.ts";
+import { OwedCommit } from "./owed-commit.ts";
+import { takesOwnQueries } from "./prepared.ts";
 
 /** How often in a row a connection is kept, so that the pool gets to see how old it is. */
 const USES_MAX = 100;
@@ -12,6 +14,7 @@ const USES_MAX = 100;
 export class KeptConnections implements Lender {
   readonly #pool: Pool;
   readonly #kept: CheckedOut[] = [];
+  readonly #offered: CheckedOut[] = [];
   #releasing = false;
 
   constructor(pool: Pool) {
@@ -19,6 +22,8 @@ export class KeptConnections implements Lender {
   }
 
   take(): Promise<CheckedOut> {
+    const offered = this.#offered.shift();
+    if (offered !== undefined) return Promise.resolve(offered);
     const kept = this.#kept.pop();
     if (kept !== undefined) {
       if (this.#mayKeep(kept)) return Promise.resolve(kept);
@@ -39,8 +44,34 @@ export class KeptConnections implements Lender {
     });
   }
 
+  /**
+   * Offers a connection whose transaction is to be committed to whoever begins one before the microtasks are over, in answer
+   * to `onCommit`: then that one sends the COMMIT, and the connection is theirs. Resolves to the COMMIT that they owe, or to
+   * `null` when the connection could not be offered or nobody took it.
+   */
+  async passOn(lent: CheckedOut, onCommit: () => void): Promise<OwedCommit | null> {
+    if (lent.uses + 1 >= USES_MAX || !lent.isUnhurt || !this.#isFree || !takesOwnQueries(lent.client))
+      return null;
+    const owed = new OwedCommit(lent.client);
+    lent.owed = owed;
+    lent.uses += 1;
+    this.#offered.push(lent);
+    onCommit();
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    const index = this.#offered.indexOf(lent);
+    if (index === -1) return owed;
+    this.#offered.splice(index, 1);
+    lent.owed = null;
+    return null;
+  }
+
   #mayKeep(lent: CheckedOut): boolean {
+    return this.#isFree && lent.isSound;
+  }
+
+  /** Nobody waits in the pool, and it does not count uses. */
+  get #isFree(): boolean {
     const { waitingCount, ending, options } = this.#pool;
-    return waitingCount === 0 && !ending && (options.maxUses ?? Infinity) === Infinity && lent.isSound;
+    return waitingCount === 0 && !ending && (options.maxUses ?? Infinity) === Infinity;
   }
 }

@@ -61,7 +61,7 @@ export function knexDatabase(knex: Knex, prepare: boolean): Database<Knex.Transa
       throw notOpen("its connection has none, or it has failed and can only be rolled back");
     },
     transaction: (work, signal) => transaction(knex, work, signal),
-    opened: (first, work, signal) =>
+    opened: (first, work, { signal } = {}) =>
       transaction(
         knex,
         async (tx) => {

@@ -1,6 +1,7 @@
 import type { ClientBase } from "pg";
 import { statement, type Statement } from "../sql/statement.ts";
-import { flightError, fly, type Answer } from "./flight.ts";
+import type { CheckedOut } from "./checked-out.ts";
+import { flightError, fly, type Answer, type Flight } from "./flight.ts";
 import { takesOwnQueries } from "./prepared.ts";
 import { run, type Row, type Value } from "./run.ts";
 import type { Step, TextValue } from "./wire-bytes.ts";
@@ -36,11 +37,13 @@ const RELEASE = statement(`release savepoint ${OPENED}`);
  * @throws WaybillError like `run`; the transaction may be open then
  */
 export async function openTransaction(
-  client: ClientBase,
+  lent: CheckedOut,
   prepare: boolean,
   first: First,
 ): Promise<readonly Row[]> {
-  if (prepare && takesOwnQueries(client)) return atOnce(client, first);
+  const { client } = lent;
+  if (prepare && takesOwnQueries(client)) return atOnce(lent, first);
+  await lent.settleOwed();
   const connection = { client, prepare, strict: false };
   await run(connection, BEGIN, []);
   const { statement: own, values } = first.whole();
@@ -49,14 +52,17 @@ export async function openTransaction(
   return rows;
 }
 
-async function atOnce(client: ClientBase, first: First): Promise<readonly Row[]> {
+async function atOnce(lent: CheckedOut, first: First): Promise<readonly Row[]> {
+  const { client } = lent;
+  const send = (flight: Flight): void => lent.send(flight);
   try {
     const parts = first.inParts;
     if (parts === null) {
-      const answers = await fly(client, [bare(BEGIN), whole(first), bare(SAVEPOINT)]);
+      const answers = await fly(client, [bare(BEGIN), whole(first), bare(SAVEPOINT)], send);
       return answers[1]?.rows ?? [];
     }
-    const answers = (await fly(client, [bare(BEGIN), ...parts.steps, bare(SAVEPOINT)])).slice(1, -1);
+    const steps = [bare(BEGIN), ...parts.steps, bare(SAVEPOINT)];
+    const answers = (await fly(client, steps, send)).slice(1, -1);
     return parts.rowsOf(answers) ?? (await afterAll(client, first, parts.undoing(answers)));
   } catch (error) {
     throw flightError(error);

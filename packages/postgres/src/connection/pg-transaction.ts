@@ -1,8 +1,9 @@
 import { WaybillError } from "@waybill/core";
 import type { ClientBase, Pool } from "pg";
-import { lendingOf, type Lender } from "./checked-out.ts";
+import { lendingOf, type CheckedOut, type Lender } from "./checked-out.ts";
 import { commit } from "./commit.ts";
 import { isConnectionError, unavailable } from "./driver-error.ts";
+import type { OwedCommit } from "./owed-commit.ts";
 import { handleOf, TransactionHandle } from "./transaction-handle.ts";
 
 declare const inTransactionBrand: unique symbol;
@@ -31,19 +32,30 @@ export function pgTransaction(client: ClientBase): PgTransaction {
  * happened. `COMMIT_UNKNOWN` when it was lost during COMMIT: the effects may or may not exist.
  */
 export async function inTransaction<T>(pool: Pool, work: (tx: PgTransaction) => Promise<T>): Promise<T> {
-  return inBegun(lendingOf(pool), begin, work);
+  return inBegun(lendingOf(pool), ({ client }) => begin(client), work);
 }
 
-/** Like `inTransaction`, begun in another way, whose answer `work` gets. */
+/** Sends COMMIT, or leaves that to who takes the connection. */
+export type PassOn = (lent: CheckedOut) => Promise<OwedCommit | null>;
+
+const keep: PassOn = () => Promise.resolve(null);
+
+/**
+ * Like `inTransaction`, begun in another way, whose answer `work` gets.
+ *
+ * @param passOn may give the connection to somebody else before COMMIT, who sends it then
+ */
 export async function inBegun<B, T>(
   lender: Lender,
-  beginning: (client: ClientBase) => Promise<B>,
+  beginning: (lent: CheckedOut) => Promise<B>,
   work: (tx: PgTransaction, begun: B) => Promise<T>,
+  passOn: PassOn = keep,
 ): Promise<T> {
   const lent = await lender.take();
   const { client } = lent;
+  let owed: OwedCommit | null = null;
   try {
-    const begun = await beginning(client);
+    const begun = await beginning(lent);
     const handle = new TransactionHandle(client);
     const tx = pgTransaction(handle.client);
     let result: T;
@@ -57,14 +69,15 @@ export async function inBegun<B, T>(
       lent.condemned = handle.condemned;
     }
     handle.end();
-    await commit(client, lent.broken);
+    owed = await passOn(lent);
+    await (owed === null ? commit(client, lent.broken) : owed.outcome());
     handle.committed();
     return result;
   } catch (error) {
     lent.failed(error);
     throw error;
   } finally {
-    lender.giveBack(lent);
+    if (owed === null) lender.giveBack(lent);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Cancellation } from "@waybill/core";
 import { untilAborted } from "@waybill/core/internal";
-import type { ClientBase, Pool } from "pg";
-import { checkedOut } from "./checked-out.ts";
+import type { Pool } from "pg";
+import { checkedOut, type CheckedOut } from "./checked-out.ts";
 import type { Database } from "./database.ts";
 import { destroyConnection } from "./destroy-connection.ts";
 import { unavailable } from "./driver-error.ts";
@@ -62,15 +62,16 @@ export function poolDatabase(pool: Pool, prepare: boolean): Database<PgTransacti
       return { client: tx, prepare, strict: false };
     },
     transaction: (work, signal) => inTransaction(pool, (tx) => orGivenUp(tx, () => work(tx), signal)),
-    opened: (first, work, signal) =>
+    opened: (first, work, { signal, onCommit } = {}) =>
       inBegun(
         kept,
-        (client) => open(client, prepare, first),
+        (lent) => open(lent, prepare, first),
         (tx, rows) => {
           const handle = handleOf(tx);
           if (handle !== undefined) handle.savepointFree = true;
           return orGivenUp(tx, () => work(tx, rows), signal);
         },
+        onCommit && prepare ? (lent) => kept.passOn(lent, onCommit) : undefined,
       ),
     savepoint: (tx, work, signal) => pgSavepoint(tx, work, signal, elsewhere),
     afterCommit: afterPgCommit,
@@ -78,11 +79,12 @@ export function poolDatabase(pool: Pool, prepare: boolean): Database<PgTransacti
 }
 
 /** What failed to open may be open. */
-async function open(client: ClientBase, prepare: boolean, first: First): Promise<readonly Row[]> {
+async function open(lent: CheckedOut, prepare: boolean, first: First): Promise<readonly Row[]> {
   try {
-    return await openTransaction(client, prepare, first);
+    return await openTransaction(lent, prepare, first);
   } catch (error) {
-    await rollback(client);
+    await lent.settleOwed();
+    await rollback(lent.client);
     throw error;
   }
 }
