@@ -40,7 +40,7 @@ export interface SnapshotMeta {
   readonly delayed?: readonly DelayedMeta[];
 }
 
-export interface DelayedMeta {
+interface DelayedMeta {
   readonly virtualHost: string;
   readonly count: number;
   readonly bytes: number;
