@@ -1,6 +1,6 @@
 import type { Clock } from "@waybill/core";
 import type { RecordSource } from "@waybill/log";
-import type { Range } from "../records/control-record.ts";
+import type { Range } from "@waybill/core/internal";
 import { encodeControl } from "../records/control-record.ts";
 import type { GroupState } from "../state/broker-state.ts";
 import { LazyWrite } from "../storage/lazy-write.ts";

@@ -1,4 +1,4 @@
-import { RangeSet } from "../state/range-set.ts";
+import { RangeSet } from "@waybill/core/internal";
 import type { RecentIds } from "./recent-ids.ts";
 
 /** Ids that are kept of one partition. */

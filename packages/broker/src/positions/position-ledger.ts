@@ -1,4 +1,4 @@
-import type { Range } from "../records/control-record.ts";
+import type { Range } from "@waybill/core/internal";
 import type { PartitionPlace } from "./partition-positions.ts";
 import { PartitionPositions } from "./partition-positions.ts";
 import { RecentIds } from "./recent-ids.ts";

@@ -39,9 +39,6 @@ type Bodies = { [Kind in keyof typeof schemas]: z.infer<(typeof schemas)[Kind]> 
 
 type ControlKind = keyof Bodies;
 
-/** `[start, end)` pairs. */
-export type Range = readonly [number, number];
-
 export type ControlRecord = {
   [Kind in ControlKind]: { readonly kind: Kind } & Readonly<Bodies[Kind]>;
 }[ControlKind];

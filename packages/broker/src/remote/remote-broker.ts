@@ -11,8 +11,12 @@ import type {
   TopicSpec,
 } from "@waybill/core";
 import { WaybillError } from "@waybill/core";
+import { installed } from "@waybill/core/internal";
 import type { DeliveryHandler } from "../groups/member.ts";
 import type { ResolvedRemoteBrokerOptions } from "../options/remote-broker-options.ts";
+
+const NEEDED =
+  "nativeBroker({ url }) speaks AMQP and needs @waybill/rabbitmq and amqplib: npm install @waybill/rabbitmq amqplib";
 
 /**
  * The native broker in another process: the adapter of RabbitMQ, with what Waybill's server has. The adapter is loaded
@@ -79,21 +83,10 @@ export class RemoteBroker implements Broker {
 }
 
 async function loadAdapter({ tls, ...options }: ResolvedRemoteBrokerOptions): Promise<Broker> {
-  const { rabbitmqBroker } = await installed(import("@waybill/rabbitmq"));
+  const { rabbitmqBroker } = await installed(import("@waybill/rabbitmq"), NEEDED);
   // The server keeps one copy of a message on one machine: queues that are replicated elsewhere it does not have.
   const ofServer = { queueType: "classic", positions: true } as const;
   return rabbitmqBroker({ ...options, ...ofServer, ...(tls === undefined ? {} : { tls }) });
-}
-
-async function installed<Module>(module: Promise<Module>): Promise<Module> {
-  try {
-    return await module;
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw cause;
-    const advice = "npm install @waybill/rabbitmq amqplib";
-    const message = `nativeBroker({ url }) speaks AMQP and needs @waybill/rabbitmq and amqplib: ${advice}`;
-    throw new WaybillError("OPTIONS_INVALID", message, { cause });
-  }
 }
 
 function notOpen(): WaybillError {

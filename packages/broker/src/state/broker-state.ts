@@ -1,7 +1,7 @@
+import { RangeSet } from "@waybill/core/internal";
 import type { ControlRecord } from "../records/control-record.ts";
 import { Fences } from "../positions/fences.ts";
 import { inPieces, PositionLedger } from "../positions/position-ledger.ts";
-import { RangeSet } from "./range-set.ts";
 
 const RANGES_PER_RECORD_MAX = 4096;
 

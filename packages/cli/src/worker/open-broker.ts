@@ -1,5 +1,6 @@
 import { nativeBroker } from "@waybill/broker";
-import { WaybillError, type Broker, type ReportedEvent } from "@waybill/core";
+import type { Broker, ReportedEvent } from "@waybill/core";
+import { installed } from "@waybill/core/internal";
 import type { BrokerConfig } from "./worker-config.ts";
 
 /**
@@ -13,31 +14,20 @@ export async function openBroker(
   onEvent: (event: ReportedEvent) => void,
 ): Promise<Broker> {
   if ("rabbitmq" in config) {
-    const adapter = import("@waybill/rabbitmq");
-    return (await installed(file, "rabbitmq", "amqplib", adapter)).rabbitmqBroker({
-      ...config.rabbitmq,
-      onEvent,
-    });
+    const { rabbitmqBroker } = await installed(
+      import("@waybill/rabbitmq"),
+      needed(file, "rabbitmq", "amqplib"),
+    );
+    return rabbitmqBroker({ ...config.rabbitmq, onEvent });
   }
   if ("kafka" in config) {
-    const adapter = import("@waybill/kafka");
-    return (await installed(file, "kafka", "kafkajs", adapter)).kafkaBroker({ ...config.kafka, onEvent });
+    const { kafkaBroker } = await installed(import("@waybill/kafka"), needed(file, "kafka", "kafkajs"));
+    return kafkaBroker({ ...config.kafka, onEvent });
   }
   return nativeBroker({ ...config.native, onEvent });
 }
 
-async function installed<T>(
-  file: string,
-  kind: "rabbitmq" | "kafka",
-  library: string,
-  adapter: Promise<T>,
-): Promise<T> {
-  try {
-    return await adapter;
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw cause;
-    const packages = `@waybill/${kind} ${library}`;
-    const message = `${file}: broker.${kind} needs ${packages.replace(" ", " and ")}, which are not both installed: npm install ${packages}`;
-    throw new WaybillError("OPTIONS_INVALID", message, { cause });
-  }
+function needed(file: string, kind: "rabbitmq" | "kafka", library: string): string {
+  const packages = `@waybill/${kind} ${library}`;
+  return `${file}: broker.${kind} needs ${packages.replace(" ", " and ")}, which are not both installed: npm install ${packages}`;
 }

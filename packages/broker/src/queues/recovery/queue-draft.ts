@@ -1,4 +1,4 @@
-import { RangeSet } from "../../state/range-set.ts";
+import { RangeSet } from "@waybill/core/internal";
 import type { OffsetRun } from "../queue/offset-queue.ts";
 import { filtered, OffsetQueue } from "../queue/offset-queue.ts";
 import type { OffsetsPiece } from "../records/snapshot-record.ts";
