@@ -241,12 +241,50 @@ test("an exchange takes its positions and fences along, and none come back to on
   expect(await later.drain("q")).toEqual(["a", "a"]);
 });
 
+test("messages of an exchange that is gone make nothing known to its successor, also over restarts", async () => {
+  const dataDir = await temporaryDirectory();
+  const first = await openFencedMortal(dataDir);
+  await first.client.prepare();
+  first.client.fence(9);
+  first.client.positioned({ id: "a", sequence: 0 });
+  await first.client.engine.flush();
+  await first.client.host.deleteExchange(EXCHANGE, { ifUnused: false });
+  await first.kill();
+  const second = await openFencedMortal(dataDir);
+  await second.client.prepare();
+  second.client.fence(1);
+  await second.client.engine.flush();
+  await second.kill();
+  const third = await openFenced(dataDir);
+  expect(third.fence(1)).toBe("routed");
+  third.positioned({ id: "a", sequence: 0 });
+  await third.engine.flush();
+  expect(await third.drain("q")).toEqual(["a", "a"]);
+});
+
 test("fences are of durable exchanges that exist, and not of the default one", async () => {
   const client = await openFenced(await temporaryDirectory());
   await client.exchange("passing", "topic", {}, { durable: false });
   expect(() => client.fence(1, { exchange: "nowhere" })).toThrow("NOT_FOUND");
   expect(() => client.fence(1, { exchange: "passing" })).toThrow("PRECONDITION_FAILED");
   expect(() => client.fence(1, { exchange: "" })).toThrow("ACCESS_REFUSED");
+});
+
+test("a checkpoint knows no position of a message that is not on disk", async () => {
+  const dataDir = await temporaryDirectory();
+  const client = await openFenced(dataDir);
+  await client.prepare();
+  client.fence(1);
+  client.positioned({ id: "a", sequence: 0 });
+  await client.engine.flush();
+  // Never flushed, and the last checkpoint is written without it.
+  client.positioned({ id: "b", sequence: 1 });
+  await client.engine.close();
+  const later = await openFenced(dataDir);
+  later.fence(1);
+  for (const [sequence, id] of ["a", "b"].entries()) later.positioned({ id, sequence });
+  await later.engine.flush();
+  expect(await later.drain("q")).toEqual(["a", "b"]);
 });
 
 test("a position whose message could not be written is not known", async () => {

@@ -1,10 +1,9 @@
 import type { Envelope, PublishResult } from "@waybill/core";
-
-const HELD: PublishResult = { kind: "held" };
+import { HELD, isFenced, orderOf } from "./refused-orders.ts";
 
 /**
  * Publishes one message of each partition at a time, the next after the confirm of the one before. Behind a refused one
- * the rest of its partition is held; what stands behind an unknown one is unknown as well.
+ * the rest of its partition is held; what stands behind an unknown or fenced one is that as well.
  */
 export async function publishInTurn(
   batch: readonly Envelope[],
@@ -17,7 +16,8 @@ export async function publishInTurn(
       for (const index of indexes) {
         const result: PublishResult = behind ?? (await publish(batch.slice(index, index + 1)))[0] ?? HELD;
         results[index] = result;
-        if (result.kind !== "confirmed") behind = result.kind === "unknown" ? result : HELD;
+        if (result.kind !== "confirmed")
+          behind = result.kind === "unknown" || isFenced(result) ? result : HELD;
       }
     }),
   );
@@ -33,9 +33,4 @@ function byPartition(batch: readonly Envelope[]): Map<string, number[]> {
     else indexes.push(index);
   }
   return found;
-}
-
-/** Names what a message's place counts in: behind a refused one, the others of the same are held. */
-export function orderOf({ source, topic, partition }: Envelope): string {
-  return `${source}\n${topic}\n${partition}`;
 }

@@ -1,5 +1,5 @@
 import type { Envelope, Fence, PublishResult } from "@waybill/core";
-import { orderOf } from "../fencing/publish-in-turn.ts";
+import { HELD, isFenced, orderOf } from "../fencing/refused-orders.ts";
 
 const CONFIRMED: PublishResult = { kind: "confirmed" };
 
@@ -19,6 +19,8 @@ export class Batch {
   #open: number;
   /** By order: the index of the first message that was refused or held. */
   readonly #refused: Map<string, number> | null;
+  /** A later epoch took over: nothing more of the batch is published. */
+  #fenced: PublishResult | null = null;
 
   constructor(size: number, { fence, isOrdered }: BatchTerms) {
     this.fence = fence;
@@ -35,15 +37,17 @@ export class Batch {
     return this.#results[index] !== undefined;
   }
 
-  /** Whether an earlier message of its order was refused. */
-  holds(index: number, envelope: Envelope): boolean {
-    if (this.#refused === null || this.#refused.size === 0) return false;
-    return index > (this.#refused.get(orderOf(envelope)) ?? Infinity);
+  /** What becomes of a message because of earlier ones, `null` when it is to be sent. */
+  behind(index: number, envelope: Envelope): PublishResult | null {
+    if (this.#fenced !== null) return this.#fenced;
+    if (this.#refused === null || this.#refused.size === 0) return null;
+    return index > (this.#refused.get(orderOf(envelope)) ?? Infinity) ? HELD : null;
   }
 
-  /** What comes behind this one in its order is held. */
-  refuse(index: number, envelope: Envelope): void {
-    if (this.#refused === null) return;
+  /** Whatever else is not sent yet depends on it. */
+  noteRefusal(index: number, envelope: Envelope, result: PublishResult): void {
+    if (this.#refused === null || (result.kind !== "rejected" && result.kind !== "held")) return;
+    if (isFenced(result)) this.#fenced = result;
     const order = orderOf(envelope);
     this.#refused.set(order, Math.min(index, this.#refused.get(order) ?? Infinity));
   }
@@ -86,9 +90,9 @@ export class Flight {
     return this.#batch.fence;
   }
 
-  /** Whether an earlier message of its order was refused, so that it must not be sent. */
-  get isHeld(): boolean {
-    return this.#batch.holds(this.#index, this.envelope);
+  /** What becomes of it because of earlier ones, `null` when it is to be sent. */
+  get behind(): PublishResult | null {
+    return this.#batch.behind(this.#index, this.envelope);
   }
 
   get bytes(): number {
@@ -100,7 +104,7 @@ export class Flight {
   }
 
   settle(result: PublishResult): void {
-    if (result.kind === "rejected" || result.kind === "held") this.#batch.refuse(this.#index, this.envelope);
+    this.#batch.noteRefusal(this.#index, this.envelope, result);
     this.#batch.settle(this.#index, result);
   }
 }

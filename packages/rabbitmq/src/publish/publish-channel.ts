@@ -3,6 +3,7 @@ import type { PublishResult } from "@waybill/core";
 import { asError } from "../connection/unavailable.ts";
 import { ChannelFence } from "../fencing/channel-fence.ts";
 import { RETURNED } from "../fencing/fence-message.ts";
+import { HELD } from "../fencing/refused-orders.ts";
 import type { Flight } from "./batch.ts";
 import { isClosing } from "./message-sender.ts";
 import { fenced, nacked, unencodable } from "./refusals.ts";
@@ -12,7 +13,6 @@ import { Window } from "./window.ts";
 /** Payload bytes that may be unconfirmed at once: they are in memory until they are. */
 const WINDOW_BYTES_MAX = 64 * 1024 * 1024;
 const NO_ROUTE = 312;
-const HELD: PublishResult = { kind: "held" };
 /** The place of a fence message among those that are unconfirmed. */
 const FENCE = Symbol("fence");
 

@@ -12,8 +12,6 @@ import { PublishChannel } from "./publish-channel.ts";
 import { sizeLimitIn, tooLarge } from "./refusals.ts";
 import type { Traffic } from "./traffic.ts";
 
-const HELD: PublishResult = { kind: "held" };
-
 /** What the publisher wants of its connection. */
 export interface PublishLink {
   blockedBy(): string | null;
@@ -73,9 +71,10 @@ export class Publisher implements LinkUser, PublishChannelListener {
     const call = new Batch(batch.length, { fence, isOrdered: this.#options.positions });
     for (const [index, envelope] of batch.entries()) {
       const flight = new Flight(envelope, call, index);
-      if (flight.isHeld) flight.settle(HELD);
-      else if (flight.bytes > this.#payloadBytesMax) flight.settle(tooLarge(envelope, this.#payloadBytesMax));
-      else this.#waiting.push(flight);
+      const isTooLarge = flight.bytes > this.#payloadBytesMax;
+      const refusal = flight.behind ?? (isTooLarge ? tooLarge(envelope, this.#payloadBytesMax) : null);
+      if (refusal === null) this.#waiting.push(flight);
+      else flight.settle(refusal);
     }
     this.#pump();
     const cancel = this.#options.clock.after(timeoutMs, () => this.#expired(call, timeoutMs));
@@ -121,8 +120,9 @@ export class Publisher implements LinkUser, PublishChannelListener {
       this.#next += 1;
       this.#suspects = Math.max(0, this.#suspects - 1);
       if (flight === undefined || flight.isSettled) continue;
-      if (flight.isHeld) flight.settle(HELD);
-      else channel.publish(flight);
+      const { behind } = flight;
+      if (behind === null) channel.publish(flight);
+      else flight.settle(behind);
     }
     channel.flush();
     if (this.#next < this.#waiting.length && this.#next < 10_000) return;

@@ -34,8 +34,6 @@ export interface SnapshotMeta {
   /** Records from here on may not be part of the snapshot and are applied after it. */
   readonly replayFrom: number;
   readonly lastQueueId: number;
-  /** Not there in snapshots of versions without positions. */
-  readonly lastPositionsId?: number;
   /** What delayed messages take in each virtual host. */
   readonly delayed?: readonly DelayedMeta[];
 }

@@ -42,7 +42,6 @@ export class Replay {
       case PART.meta: {
         const meta = JSON.parse(body.toString()) as SnapshotMeta;
         this.#sawQueueId(meta.lastQueueId);
-        this.#engine.positions.sawId(meta.lastPositionsId ?? 0);
         for (const { virtualHost, count, bytes } of meta.delayed ?? [])
           this.#delayedBytesOf(virtualHost).restore(count, bytes);
         return meta;

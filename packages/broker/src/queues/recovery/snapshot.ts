@@ -46,7 +46,6 @@ export interface Snapshot {
 export function takeSnapshot(engine: Engine, isFinal: boolean): Snapshot {
   const replayFrom = engine.commits.offeredOffset;
   const { lastQueueId, positions } = engine;
-  const lastPositionsId = positions.lastId;
   const topology = Array.from(storedTopology(engine.hosts.values()), encodeTopology);
   const unsettled = unsettledByQueue(engine);
   const queues = Array.from(engine.queues.values(), (queue): QueueState => {
@@ -74,8 +73,7 @@ export function takeSnapshot(engine: Engine, isFinal: boolean): Snapshot {
     queues,
     delayed,
     *records() {
-      const meta = { replayFrom, lastQueueId, lastPositionsId, delayed: delayedBytes };
-      yield encodeJsonPart(PART.meta, meta);
+      yield encodeJsonPart(PART.meta, { replayFrom, lastQueueId, delayed: delayedBytes });
       for (const record of topology) yield encodeRecordPart(PART.topology, record);
       for (const state of queues) yield* queueRecords(state);
       // They are known when they are on disk, so those of the meantime may be among them.
