@@ -27,7 +27,7 @@ export interface QueueEngineOptions {
   readonly queuesPerVirtualHostMax?: number;
   /** Exchanges of one virtual host beside those that are always there. Default 50,000. */
   readonly exchangesPerVirtualHostMax?: number;
-  /** Bindings of one virtual host. Default 500,000. */
+  /** Bindings of one virtual host. Default 200,000. */
   readonly bindingsPerVirtualHostMax?: number;
   /** Exclusive queues of one connection. Default 5,000. */
   readonly exclusiveQueuesPerConnectionMax?: number;
@@ -60,7 +60,7 @@ const DEFAULTS = {
   memoryBytesMax: 64 * MIB,
   queuesPerVirtualHostMax: 50_000,
   exchangesPerVirtualHostMax: 50_000,
-  bindingsPerVirtualHostMax: 500_000,
+  bindingsPerVirtualHostMax: 200_000,
   exclusiveQueuesPerConnectionMax: 5_000,
   ackFlushMs: 5,
 } as const satisfies Partial<QueueEngineOptions>;

@@ -18,6 +18,27 @@ test("a direct exchange routes by the whole routing key, and to each queue once"
   expect(await client.drain("b")).toEqual(["two"]);
 });
 
+test("bindings that differ in their arguments, or in names that look alike, are bindings of their own", async () => {
+  const client = await openClient(await temporaryDirectory(), { bindingsPerVirtualHostMax: 4 });
+  for (const queue of ["a", "a b"]) await client.declare(queue);
+  const bindings = [
+    ["a", "b c", {}],
+    ["a b", "c", {}],
+    ["a", "c", { one: 1 }],
+    ["a", "c", { one: 2 }],
+  ] as const;
+  for (const [queue, key, args] of bindings) await client.bind(queue, "amq.topic", key, args);
+  for (const [queue, key, args] of bindings) await client.bind(queue, "amq.topic", key, args);
+  await expect(client.bind("a", "amq.topic", "c")).rejects.toThrow("binding limit");
+  await client.host.unbindQueue("a", "amq.topic", "c", { one: 1 }, client.connection);
+  client.publish("c", "still bound", {}, "amq.topic");
+  await client.host.unbindQueue("a", "amq.topic", "c", { one: 2 }, client.connection);
+  client.publish("c", "not any more", {}, "amq.topic");
+  await client.engine.flush();
+  expect(await client.drain("a")).toEqual(["still bound"]);
+  expect(await client.drain("a b")).toEqual(["still bound", "not any more"]);
+});
+
 test("a fanout exchange routes to every queue, until it is unbound", async () => {
   const client = await openClient(await temporaryDirectory());
   for (const queue of ["a", "b"]) {

@@ -27,7 +27,7 @@ export const settingsSchema = z.strictObject({
   messageBytesMax: bytes(1, 120 * MIB).prefault("16MiB"),
   queuesPerVirtualHostMax: count(1, 10_000_000).prefault(50_000),
   exchangesPerVirtualHostMax: count(1, 10_000_000).prefault(50_000),
-  bindingsPerVirtualHostMax: count(1, 100_000_000).prefault(500_000),
+  bindingsPerVirtualHostMax: count(1, 100_000_000).prefault(200_000),
   exclusiveQueuesPerConnectionMax: count(1, 10_000_000).prefault(5_000),
   bytesPerVirtualHostMax: bytesOrNone(MIB, Number.MAX_SAFE_INTEGER).prefault("none"),
   heartbeat: durationMs(0, HOUR_MS).prefault("60s"),

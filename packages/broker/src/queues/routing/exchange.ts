@@ -29,6 +29,8 @@ export class Exchange implements Destination {
   readonly needsHeaders: boolean;
   readonly alternate: string | null;
   readonly bindings = new Set<Binding>();
+  /** The same, those together that differ in their arguments only: a binding is looked for whenever one is made. */
+  readonly #alike = new Map<string, Binding[]>();
   /** Bindings that lead here. */
   readonly incoming = new Set<Binding>();
   readonly matcher: Matcher;
@@ -57,25 +59,27 @@ export class Exchange implements Destination {
   }
 
   find(like: Binding): Binding | undefined {
-    for (const binding of this.bindings) {
-      if (
-        binding.destination === like.destination &&
-        binding.routingKey === like.routingKey &&
-        sameTable(binding.arguments, like.arguments)
-      )
-        return binding;
-    }
-    return undefined;
+    return this.#alike.get(keyOf(like))?.find((binding) => sameTable(binding.arguments, like.arguments));
   }
 
   add(binding: Binding): void {
     this.bindings.add(binding);
+    const alike = this.#alike.get(keyOf(binding));
+    if (alike === undefined) this.#alike.set(keyOf(binding), [binding]);
+    else alike.push(binding);
     this.matcher.add(binding);
     this.wasBound = true;
   }
 
   remove(binding: Binding): void {
-    this.bindings.delete(binding);
+    if (!this.bindings.delete(binding)) return;
+    const alike = this.#alike.get(keyOf(binding))?.filter((one) => one !== binding) ?? [];
+    if (alike.length > 0) this.#alike.set(keyOf(binding), alike);
+    else this.#alike.delete(keyOf(binding));
     this.matcher.remove(binding);
   }
+}
+
+function keyOf({ destination, routingKey }: Binding): string {
+  return `${destination.kind} ${destination.name.length} ${destination.name} ${routingKey}`;
 }
