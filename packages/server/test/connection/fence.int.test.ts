@@ -1,6 +1,8 @@
 import type { ChannelModel, ConfirmChannel, Message } from "amqplib";
 import { encodeProperties, type FieldTable } from "@waybill/amqp";
 import { expect, test } from "vitest";
+import { seededRandom } from "@waybill/services";
+import type { RawClient } from "../support/raw-client.ts";
 import { startBed } from "../support/server-bed.ts";
 
 const FENCE = "amq.waybill.fence";
@@ -174,3 +176,41 @@ test("who may not write to the exchange may not raise its fence", async () => {
   // Her fence of the same source is of another exchange.
   expect(await publish(owner.channel, FENCE, "x", { headers: fenceHeaders(1) })).toBe(true);
 });
+
+test("whatever stands in the properties of a fenced channel, the server goes on", async () => {
+  const bed = await startBed();
+  const chance = seededRandom(11);
+  const owner = await openChannel(await bed.connect());
+  const valid = encodeProperties({
+    messageId: "m",
+    deliveryMode: 2,
+    headers: { ...fenceHeaders(1), ...positioned(0).headers, "waybill-answered": "0" },
+  });
+  const ends = new Set<string>();
+  for (let round = 0; round < 150; round += 1) {
+    const properties = Buffer.from(valid);
+    for (let changes = 0; changes < 1 + chance() * 3; changes += 1)
+      properties[Math.floor(chance() * properties.length)] = Math.floor(chance() * 256);
+    const client = await bed.open();
+    client.send(1, { name: "confirm.select", nowait: true });
+    client.publish(1, "x", Buffer.alloc(0), { exchange: FENCE });
+    const [exchange, key] = chance() < 0.5 ? [FENCE, "x"] : ["x", "thing"];
+    client.publish(1, key, Buffer.from("body"), { exchange, properties });
+    client.publish(1, "thing", Buffer.from("last"), { exchange: "x" });
+    client.send(1, { name: "basic.qos", prefetchSize: 0, prefetchCount: 1, global: false });
+    ends.add(await endOf(client));
+    client.socket.destroy();
+  }
+  expect([...ends].toSorted()).toEqual(["basic.qos-ok", "channel.close", "connection.close"]);
+  expect(bed.events.filter(({ type }) => type === "server.defect")).toEqual([]);
+  expect(await publish(owner.channel, "x", "thing")).toBe(true);
+});
+
+/** Which of them comes: a close, or the answer to what was asked last. */
+async function endOf(client: RawClient): Promise<string> {
+  const last = ["channel.close", "connection.close", "basic.qos-ok"];
+  for (;;) {
+    const { method } = await client.next();
+    if (last.includes(method.name)) return method.name;
+  }
+}
