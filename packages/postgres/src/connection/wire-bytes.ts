@@ -9,6 +9,8 @@ export interface Step {
   readonly values: readonly TextValue[];
 }
 
+/** Of one UTF-16 code unit. */
+const UTF8_BYTES_MAX = 3;
 const SYNC = Buffer.from([0x53, 0, 0, 0, 4]);
 const EXECUTE = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0]);
 
@@ -23,23 +25,26 @@ export function parseBytes({ name, text }: Statement): Buffer {
  * skip the others. Rows come back as text.
  */
 export function executeBytes(steps: readonly Step[]): Buffer {
-  let size = SYNC.length;
-  for (const step of steps) size += bindSize(step) + EXECUTE.length;
-  const bytes = Buffer.allocUnsafe(size);
+  let room = SYNC.length;
+  for (const step of steps) room += bindRoom(step) + EXECUTE.length;
+  const bytes = Buffer.allocUnsafe(room);
   let at = 0;
   for (const step of steps) {
     at = writeBind(bytes, at, step);
     at += EXECUTE.copy(bytes, at);
   }
-  SYNC.copy(bytes, at);
-  return bytes;
+  at += SYNC.copy(bytes, at);
+  return bytes.subarray(0, at);
 }
 
-/** Type, length, unnamed portal, statement, no formats, values, no formats. */
-function bindSize({ statement, values }: Step): number {
-  let size = 1 + 4 + 1 + statement.name.length + 1 + 2 + 2 + 2;
-  for (const value of values) size += 4 + (value === null ? 0 : Buffer.byteLength(value));
-  return size;
+/**
+ * Type, length, unnamed portal, statement, no formats, values, no formats, at most: counting the bytes of a text costs
+ * more than writing it.
+ */
+function bindRoom({ statement, values }: Step): number {
+  let room = 1 + 4 + 1 + statement.name.length + 1 + 2 + 2 + 2;
+  for (const value of values) room += 4 + (value === null ? 0 : value.length * UTF8_BYTES_MAX);
+  return room;
 }
 
 function writeBind(bytes: Buffer, start: number, { statement, values }: Step): number {
