@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { join } from "node:path";
 import { waitFor } from "@waybill/services";
 import { testFolder } from "@waybill/services/vitest";
@@ -57,6 +58,34 @@ test("the page tells that it is up, and counts what happens", async () => {
   expect(counted.get("waybill_broker_log_segments")).toBeGreaterThan(0);
   const { body } = await answer(`${health}/queues`);
   expect(body).toMatchObject({ queues: [{ name: queue, virtualHost: "/", messageCount: 1 }], omitted: 0 });
+});
+
+test("a virtual host has the limits that flags give it, and the page shows which one is full", async () => {
+  const limits = ["--queues-per-virtual-host-max", "1", "--bytes-per-virtual-host-max", "1MiB"];
+  const flags = ["--virtual-hosts", "/,shop", ...limits];
+  const { health, plain } = await startBrokerBed(join(testFolder(), "data"), flags);
+  const publisher = await client(`amqp://guest:guest@${plain}/shop`);
+  const blocked = once(publisher, "blocked");
+  const channel = await publisher.createConfirmChannel();
+  await channel.assertQueue("orders");
+  channel.sendToQueue("orders", Buffer.alloc(1_000_000));
+  expect(await blocked).toEqual(["the messages in vhost 'shop' take as much as they may (1048576 bytes)"]);
+  const shown = await metrics(health);
+  const of = (what: string, name: string): number | undefined =>
+    shown.get(`waybill_broker_virtual_host_${what}{vhost="${name}"}`);
+  expect([of("queues", "shop"), of("queues", "/")]).toEqual([1, 0]);
+  expect([of("blocked", "shop"), of("blocked", "/")]).toEqual([1, 0]);
+  expect(of("message_bytes", "shop")).toBeGreaterThan(1_000_000);
+  expect(of("message_bytes", "/")).toBe(0);
+  expect(await answer(`${health}/health`)).toEqual({ status: 200, body: { status: "up" } });
+
+  const other = await (await client(`amqp://guest:guest@${plain}/shop`)).createChannel();
+  other.on("error", () => undefined);
+  await expect(other.assertQueue("more")).rejects.toThrow("queue limit in vhost 'shop' (1) is reached");
+  const elsewhere = await (await client(`amqp://guest:guest@${plain}`)).createConfirmChannel();
+  await elsewhere.assertQueue("more");
+  elsewhere.sendToQueue("more", Buffer.alloc(100_000));
+  await elsewhere.waitForConfirms();
 });
 
 test("it can only be read, and only there where it is", async () => {
