@@ -2,7 +2,7 @@ import type { Cancellation } from "@waybill/core";
 import type { First } from "./open-transaction.ts";
 import type { Connection, Row, SqlConnection } from "./run.ts";
 
-export interface OpenedOptions {
+interface OpenedOptions {
   readonly signal?: Cancellation | undefined;
   readonly onCommit?: (() => void) | undefined;
 }
