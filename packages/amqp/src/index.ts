@@ -6,7 +6,7 @@ export {
   type MessageProperties,
   type PropertyName,
 } from "./content/message-properties.ts";
-export { readHeaders } from "./content/read-headers.ts";
+export { readSome, Wanted } from "./content/read-some.ts";
 export { replaceHeaders } from "./content/replace-headers.ts";
 export {
   Decimal,

@@ -3,10 +3,11 @@ import {
   encodeProperties,
   ProtocolError,
   readContentHeader,
-  readHeaders,
   readProperty,
+  readSome,
   replaceHeaders,
   Timestamp,
+  Wanted,
   type PropertyName,
 } from "@waybill/amqp";
 import * as fc from "fast-check";
@@ -26,14 +27,21 @@ function hex(spaced: string): string {
   return spaced.replaceAll(" ", "");
 }
 
-describe("some headers", () => {
+describe("some properties and headers", () => {
   it("are read as they would be with all others", () => {
     fc.assert(
       fc.property(anyProperties, fc.func(fc.boolean()), (properties, isWanted) => {
         const bytes = encodeProperties(properties);
-        const all = Object.entries(decodeProperties(bytes).headers ?? {});
-        const wanted = all.filter(([name]) => isWanted(name) && name !== "__proto__");
-        expect(Object.entries(readHeaders(bytes, new Set(wanted.map(([name]) => name))))).toEqual(wanted);
+        const { headers = {}, ...others } = decodeProperties(bytes);
+        const isTextOrNot = (value: unknown): boolean => !Buffer.isBuffer(value);
+        const names = Object.keys(headers).filter(
+          (name) => name !== "__proto__" && isTextOrNot(headers[name]) && isWanted(name),
+        );
+        const wanted = Object.keys(others).filter((name) => isWanted(name)) as PropertyName[];
+        const some = readSome(bytes, new Wanted(wanted, names));
+        expect(Object.entries(some.headers ?? {})).toEqual(names.map((name) => [name, headers[name]]));
+        expect(Object.keys(some).filter((name) => name !== "headers")).toEqual(wanted);
+        for (const name of wanted) expect(some[name]).toEqual(others[name as keyof typeof others]);
       }),
     );
   });
@@ -41,7 +49,7 @@ describe("some headers", () => {
   it("are refused where the table is cut off", () => {
     const bytes = encodeProperties({ headers: { other: "x", wanted: "text" } });
     for (let cut = 2; cut < bytes.length; cut += 1)
-      expect(() => readHeaders(bytes.subarray(0, cut), new Set(["wanted"]))).toThrow(ProtocolError);
+      expect(() => readSome(bytes.subarray(0, cut), new Wanted([], ["wanted"]))).toThrow(ProtocolError);
   });
 });
 

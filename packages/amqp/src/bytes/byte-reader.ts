@@ -21,6 +21,13 @@ export class ByteReader {
     return this.#bytes[this.advance(1)] as number;
   }
 
+  /** The next octet, which stays the next. */
+  peek(): number {
+    const octet = this.octet();
+    this.at -= 1;
+    return octet;
+  }
+
   int8(): number {
     return this.#bytes.readInt8(this.advance(1));
   }

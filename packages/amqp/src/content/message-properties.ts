@@ -27,7 +27,7 @@ export type PropertyName = keyof MessageProperties;
 type PropertyType = "shortstr" | "table" | "octet" | "timestamp";
 
 /** In the order of the wire; the first one has the highest bit of the flags. */
-const PROPERTIES: readonly (readonly [name: PropertyName, flag: number, type: PropertyType])[] = (
+export const PROPERTIES: readonly (readonly [name: PropertyName, flag: number, type: PropertyType])[] = (
   [
     ["contentType", "shortstr"],
     ["contentEncoding", "shortstr"],
@@ -125,7 +125,7 @@ export function skipTo(name: PropertyName, reader: ByteReader, flags: number): n
   return 0;
 }
 
-function readPropertyValue(reader: ByteReader, type: PropertyType): unknown {
+export function readPropertyValue(reader: ByteReader, type: PropertyType): unknown {
   switch (type) {
     case "shortstr":
       return reader.shortstr();
@@ -138,7 +138,7 @@ function readPropertyValue(reader: ByteReader, type: PropertyType): unknown {
   }
 }
 
-function skipPropertyValue(reader: ByteReader, type: PropertyType): void {
+export function skipPropertyValue(reader: ByteReader, type: PropertyType): void {
   switch (type) {
     case "shortstr":
       reader.advance(reader.octet());

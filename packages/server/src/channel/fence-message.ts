@@ -1,4 +1,4 @@
-import { readHeaders } from "@waybill/amqp";
+import { readSome, Wanted } from "@waybill/amqp";
 import type { FenceMessage } from "@waybill/broker/queues";
 import { channelError } from "../replies/closing-error.ts";
 
@@ -15,7 +15,7 @@ const SOURCE = "waybill-source";
 const INCARNATION = "waybill-incarnation";
 const EPOCH = "waybill-epoch";
 const ANSWERED = "waybill-answered";
-const WANTED: ReadonlySet<string> = new Set([SOURCE, INCARNATION, EPOCH, ANSWERED]);
+const WANTED = new Wanted([], [SOURCE, INCARNATION, EPOCH, ANSWERED]);
 const TEXT_MAX = 255;
 
 /**
@@ -25,7 +25,7 @@ const TEXT_MAX = 255;
  * @throws ClosingError 406 when a header is malformed, or one of the three of a fence is missing
  */
 export function readFenceMessage(exchange: string, properties: Buffer, number: number): FenceMessage {
-  const headers = readHeaders(properties, WANTED);
+  const { headers = {} } = readSome(properties, WANTED);
   const answered = wholeNumber(ANSWERED, headers[ANSWERED] ?? "0");
   const isBare = [SOURCE, INCARNATION, EPOCH].every((name) => headers[name] === undefined);
   if (isBare) return { exchange, fence: null, number, answered };

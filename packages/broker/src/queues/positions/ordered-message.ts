@@ -1,4 +1,4 @@
-import { readHeaders, readProperty } from "@waybill/amqp";
+import { readSome, Wanted } from "@waybill/amqp";
 import { SYSTEM_HEADERS, WIRE } from "@waybill/core";
 import { RefusalError } from "../refusal.ts";
 
@@ -12,14 +12,10 @@ export interface OrderedMessage {
   readonly position: { readonly incarnation: string; readonly sequence: number } | null;
 }
 
-const WANTED: ReadonlySet<string> = new Set([
-  WIRE.id,
-  WIRE.source,
-  WIRE.partition,
-  WIRE.incarnation,
-  WIRE.sequence,
-  SYSTEM_HEADERS.group,
-]);
+const WANTED = new Wanted(
+  ["deliveryMode", "messageId", "appId"],
+  [WIRE.id, WIRE.source, WIRE.partition, WIRE.incarnation, WIRE.sequence, SYSTEM_HEADERS.group],
+);
 /** Ids and names are kept in memory; these are as long as a property can be. */
 const TEXT_MAX = 255;
 const PERSISTENT = 2;
@@ -31,16 +27,16 @@ const PERSISTENT = 2;
  * @throws Refusal 406 for a header that is malformed
  */
 export function readOrderedMessage(routingKey: string, properties: Buffer): OrderedMessage | null {
-  const headers = readHeaders(properties, WANTED);
-  const source = text(WIRE.source, headers[WIRE.source]) ?? readProperty(properties, "appId");
+  const { headers = {}, deliveryMode, messageId, appId } = readSome(properties, WANTED);
+  const source = text(WIRE.source, headers[WIRE.source]) ?? appId;
   const partition = wholeNumber(WIRE.partition, headers[WIRE.partition]);
   if (source === undefined || partition === undefined) return null;
-  const id = text(WIRE.id, headers[WIRE.id]) ?? readProperty(properties, "messageId") ?? "";
+  const id = text(WIRE.id, headers[WIRE.id]) ?? messageId ?? "";
   const incarnation = text(WIRE.incarnation, headers[WIRE.incarnation]);
   const sequence = wholeNumber(WIRE.sequence, headers[WIRE.sequence]);
   const isForAll = headers[SYSTEM_HEADERS.group] === undefined;
   const hasPosition = id !== "" && incarnation !== undefined && sequence !== undefined && isForAll;
-  const counts = hasPosition && readProperty(properties, "deliveryMode") === PERSISTENT;
+  const counts = hasPosition && deliveryMode === PERSISTENT;
   const position = counts ? { incarnation, sequence } : null;
   return { id, source, topic: routingKey, partition, position };
 }

@@ -1,4 +1,4 @@
-import type { PartitionPositions } from "../../positions/partition-positions.ts";
+import type { PartitionPositions, PositionVerdict } from "../../positions/partition-positions.ts";
 import type { CommitListener } from "../engine/commits.ts";
 import type { QueueEngineEvent } from "../events.ts";
 import type { ExchangePositions } from "./exchange-positions.ts";
@@ -15,6 +15,7 @@ export class TakenPosition implements CommitListener {
   readonly #message: OrderedMessage;
   readonly #sequence: number;
   readonly #reused: ReportReuse;
+  readonly #verdict: PositionVerdict;
 
   constructor(
     exchange: ExchangePositions,
@@ -28,18 +29,18 @@ export class TakenPosition implements CommitListener {
     this.#message = message;
     this.#sequence = position.sequence;
     this.#reused = reused;
+    this.#verdict = this.#partition.check(this.#sequence, message.id);
   }
 
   /** Whether the same message is stored, or will be when the next flush resolves. */
   get isCopy(): boolean {
-    return this.#partition.check(this.#sequence, this.#message.id).kind === "duplicate";
+    return this.#verdict.kind === "duplicate";
   }
 
   /** The message goes to its queues; from now on another one is a copy. */
   begin(): void {
-    const { id } = this.#message;
-    const verdict = this.#partition.check(this.#sequence, id);
-    this.#partition.begin(this.#sequence, id);
+    const verdict = this.#verdict;
+    this.#partition.begin(this.#sequence, this.#message.id);
     if (verdict.kind !== "reused") return;
     const { virtualHost, exchange } = this.#exchange;
     const { storedId } = verdict;
