@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import type { LogGap } from "@waybill/log";
 import { inspectLog, LogError } from "@waybill/log";
+import type { FileSystem } from "../src/ports/file-system.ts";
+import { nodeFileSystem } from "../src/system/node-file-system.ts";
 import { appendText, openSmall, temporaryDirectory, texts } from "./log-fixture.ts";
 
 const CONTENTS = Array.from({ length: 120 }, (_, index) => `record ${index}`.padEnd(500, "."));
@@ -97,6 +99,31 @@ test("who inspects a log in use, while segments come and go, is not alarmed", as
   }
   writing.abort();
   expect(await inspections).toBeGreaterThan(3);
+});
+
+test("who inspects a segment that its owner removes and cuts off meanwhile is not alarmed", async () => {
+  const directory = await temporaryDirectory();
+  const log = await openSmall(directory);
+  for (const text of CONTENTS) await appendText(log, text);
+  const [first, second] = log.segments;
+  let opened = 0;
+  const fileSystem: FileSystem = {
+    ...nodeFileSystem,
+    async open(path, mode) {
+      const file = await nodeFileSystem.open(path, mode);
+      // The first time is for its header.
+      if (!path.endsWith(`${"0".repeat(20)}.log`) || (opened += 1) !== 2) return file;
+      const owner = await nodeFileSystem.open(path, "write");
+      await log.dropBefore(second?.baseOffset ?? 0);
+      await owner.truncate(1_000);
+      await owner.close();
+      return file;
+    },
+  };
+  expect(first?.baseOffset).toBe(0);
+  const found = await inspectLog(directory, { fileSystem });
+  expect(opened).toBeGreaterThan(1);
+  expect(found).toMatchObject({ damage: [], firstOffset: second?.baseOffset });
 });
 
 test("who reads what is being dropped is told so", async () => {

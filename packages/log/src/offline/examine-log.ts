@@ -43,11 +43,10 @@ export async function examineLog(
   const [kept, spares] = withoutCopies(files);
   const segments: ExaminedSegment[] = [];
   for (const file of kept) {
-    const segment = await examineSegment(fileSystem, file).catch((error: unknown) => {
-      if (isMissing(error)) return null;
-      throw error;
-    });
-    if (segment !== null) segments.push(segment);
+    const segment = await unlessMissing(examineSegment(fileSystem, file));
+    // What its owner removed while it was read may have ended too early.
+    const isThere = segment !== null && (await unlessMissing(openOnce(fileSystem, file.path))) !== null;
+    if (isThere) segments.push(segment);
     // Its owner dropped it meanwhile, and everything before it.
     else segments.length = 0;
   }
@@ -65,6 +64,20 @@ export async function examineLog(
     firstOffset,
     endOffset,
   };
+}
+
+async function unlessMissing<T>(work: Promise<T>): Promise<T | null> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}
+
+async function openOnce(fileSystem: FileSystem, path: string): Promise<void> {
+  const file = await fileSystem.open(path, "read");
+  await file.close();
 }
 
 /** Of files that say they begin with the same offset, one counts; and no prepared file that is not whole. */
