@@ -10,6 +10,8 @@ const PER_SECOND = { embedded: 150_000, waybill: 80_000, classic: 12_000, quorum
 const AMQPLIB_PER_SECOND = { waybill: 25_000, classic: 10_000, quorum: 15_000 } as const;
 const SINGLES_PER_SECOND = 300;
 const HALF = 0.5;
+/** As docs/broker.md and the recipes in docs/deploy start the broker. */
+const SERVER_NODE_OPTIONS = "--max-semi-space-size=16";
 
 type Target = "waybill" | "classic" | "quorum";
 /** Of the fields of the JSON line. */
@@ -118,7 +120,7 @@ async function measure(
 }
 
 async function startWaybill(dataDir: string): Promise<WaybillServer> {
-  const env = { DATA_DIR: dataDir };
+  const env = { DATA_DIR: dataDir, NODE_OPTIONS: SERVER_NODE_OPTIONS };
   const server = spawnTs(new URL("broker-server-process.ts", import.meta.url), [], { env });
   const { port } = await server.ready();
   return {
