@@ -51,7 +51,8 @@ function inCommon(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
     Object.entries(value)
-      .filter(([name]) => name !== "__proto__")
+      // To amqplib, "!" in a table says which type the rest of it is.
+      .filter(([name]) => name !== "__proto__" && name !== "!")
       .map(([name, each]) => [name, inCommon(each)]),
   );
 }
