@@ -1,5 +1,6 @@
 import type { Envelope, PublishResult } from "@waybill/core";
 import { WaybillError } from "@waybill/core";
+import { orderOf } from "@waybill/core/internal";
 import { RECORD_HEADER_BYTES } from "@waybill/log/internal";
 import { MessageRecord } from "../records/message-record.ts";
 import type { PositionVerdict } from "../positions/partition-positions.ts";
@@ -83,8 +84,4 @@ function refusalOf(record: MessageRecord, questions: PlanQuestions): PublishResu
   if (questions.hasGroup(topic)) return null;
   const message = `No group takes topic ${topic}. Start its consumer once, or declare its group.`;
   return { kind: "rejected", error: new WaybillError("UNROUTABLE", message), retryable: true };
-}
-
-function orderOf({ source, topic, partition }: Envelope): string {
-  return `${source}\n${topic}\n${partition}`;
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { RecordSource } from "@waybill/log";
-import { recordOf } from "@waybill/log";
+import { jsonRecord } from "../storage/json-record.ts";
 import { checkVersion, RECORD_KIND, RECORD_VERSION, unreadable } from "./record-kind.ts";
 
 /*
@@ -52,12 +52,7 @@ const KIND_NAMES: ReadonlyMap<number, ControlKind> = new Map([
 ]);
 
 export function encodeControl({ kind, ...body }: ControlRecord): RecordSource {
-  const json = JSON.stringify(body);
-  const bytes = Buffer.allocUnsafe(2 + Buffer.byteLength(json));
-  bytes[0] = RECORD_KIND[kind];
-  bytes[1] = RECORD_VERSION;
-  bytes.write(json, 2);
-  return recordOf(bytes);
+  return jsonRecord(RECORD_KIND[kind], RECORD_VERSION, JSON.stringify(body));
 }
 
 /** @throws WaybillError `DATA_DIR_DAMAGED` for a kind or content that this version does not know. */

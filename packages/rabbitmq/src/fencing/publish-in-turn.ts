@@ -1,5 +1,6 @@
 import type { Envelope, PublishResult } from "@waybill/core";
-import { HELD, isFenced, orderOf } from "./refused-orders.ts";
+import { orderOf } from "@waybill/core/internal";
+import { HELD, isFenced } from "./refused-orders.ts";
 
 /**
  * Publishes one message of each partition at a time, the next after the confirm of the one before. Behind a refused one

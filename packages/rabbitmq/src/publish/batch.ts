@@ -1,5 +1,6 @@
 import type { Envelope, Fence, PublishResult } from "@waybill/core";
-import { HELD, isFenced, orderOf } from "../fencing/refused-orders.ts";
+import { orderOf } from "@waybill/core/internal";
+import { HELD, isFenced } from "../fencing/refused-orders.ts";
 
 const CONFIRMED: PublishResult = { kind: "confirmed" };
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { RecordSource } from "@waybill/log";
-import { recordOf } from "@waybill/log";
+import { jsonRecord } from "../../storage/json-record.ts";
 import { KIND, VERSION } from "./kinds.ts";
 
 /*
@@ -51,12 +51,7 @@ const schema = z.discriminatedUnion("op", [
 export type PositionsChange = Readonly<z.infer<typeof schema>>;
 
 export function encodePositions(change: PositionsChange): RecordSource {
-  const json = JSON.stringify(change);
-  const bytes = Buffer.allocUnsafe(2 + Buffer.byteLength(json));
-  bytes[0] = KIND.positions;
-  bytes[1] = VERSION;
-  bytes.write(json, 2);
-  return recordOf(bytes);
+  return jsonRecord(KIND.positions, VERSION, JSON.stringify(change));
 }
 
 /** @throws ZodError or SyntaxError for what this version did not write */

@@ -1,7 +1,7 @@
 import { decodeTable, encodeTable } from "@waybill/amqp";
 import type { FieldTable as WireTable } from "@waybill/amqp";
 import type { RecordSource } from "@waybill/log";
-import { recordOf } from "@waybill/log";
+import { jsonRecord } from "../../storage/json-record.ts";
 import type { ExchangeSpec, FieldTable, QueueSpec } from "../contract.ts";
 import { KIND, VERSION } from "./kinds.ts";
 
@@ -34,11 +34,7 @@ export function encodeTopology(change: TopologyChange): RecordSource {
   const json = JSON.stringify(change, (name, value: unknown) =>
     name === "arguments" ? encodeTable(value as WireTable).toString("base64") : value,
   );
-  const bytes = Buffer.allocUnsafe(2 + Buffer.byteLength(json));
-  bytes[0] = KIND.topology;
-  bytes[1] = VERSION;
-  bytes.write(json, 2);
-  return recordOf(bytes);
+  return jsonRecord(KIND.topology, VERSION, json);
 }
 
 export function decodeTopology(data: Buffer): TopologyChange {
