@@ -40,8 +40,9 @@ export interface DeliverToSend extends ContentToSend {
 
 /**
  * Writes frames one behind the other into memory that is sent as a whole. Memory that was sent is written again only when
- * whoever sends it says that it has left; a connection on which nothing waits holds none. A message is written as a whole or not at all; it takes a method frame, a header frame and as many body frames as the
- * agreed size of frames makes necessary.
+ * whoever sends it says that it has left; a connection on which nothing waits holds none. A message is written as a whole
+ * or not at all; it takes a method frame, a header frame and as many body frames as the agreed size of frames makes
+ * necessary.
  */
 export class FrameWriter {
   readonly #send: (bytes: Buffer, sent: () => void) => void;

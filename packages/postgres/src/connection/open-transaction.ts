@@ -43,7 +43,6 @@ export async function openTransaction(
 ): Promise<readonly Row[]> {
   const { client } = lent;
   if (prepare && takesOwnQueries(client)) return atOnce(lent, first);
-  await lent.settleOwed();
   const connection = { client, prepare, strict: false };
   await run(connection, BEGIN, []);
   const { statement: own, values } = first.whole();

@@ -12,15 +12,13 @@ export class OwedCommit {
   }
 
   /** Sends it, and behind it in the same piece what `next` consists of. The server answers each by itself. */
-  send(next: Flight | null): void {
-    if (this.#sent !== null) throw new Error("a transaction is committed twice");
+  send(next: Flight): void {
     this.#sent = commit(this.#client, undefined, next);
     this.#sent.catch(() => undefined); // Told to whoever awaits `outcome`.
   }
 
   /** Sends it alone, unless it was sent. Settles like `commit`. */
   outcome(): Promise<void> {
-    if (this.#sent === null) this.send(null);
-    return this.#sent ?? Promise.resolve();
+    return (this.#sent ??= commit(this.#client, undefined));
   }
 }

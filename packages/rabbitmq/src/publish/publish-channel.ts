@@ -36,8 +36,8 @@ export interface PublishChannelListener {
  * One confirm channel and what is unconfirmed on it. A message that was returned as unroutable is confirmed right
  * after by the server, and is rejected all the same.
  *
- * After a nack the channel takes nothing more, unless the server fences and so means what it says: where a quorum queue lost its leader, it may go on to answer nothing
- * but nacks, while another channel publishes well.
+ * After a nack the channel takes nothing more, unless the server fences and so means what it says: where a quorum queue
+ * lost its leader, it may go on to answer nothing but nacks, while another channel publishes well.
  */
 export class PublishChannel {
   readonly #channel: ConfirmChannel;
