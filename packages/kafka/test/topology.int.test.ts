@@ -2,6 +2,8 @@ import kafkajs from "kafkajs";
 import { expect, onTestFinished, test } from "vitest";
 import { waitFor } from "@waybill/services";
 import { testKafka } from "@waybill/services/vitest";
+import { oneAtATime } from "../src/kafkajs/one-at-a-time.ts";
+import { groupOffsets } from "../src/topology/group-offsets.ts";
 import { collect, fates, fresh, message, messages, NO_FENCE, openBroker } from "./kafka-fixture.ts";
 
 const server = testKafka();
@@ -116,4 +118,28 @@ test("a topic that compacts is refused: it would forget messages", async () => {
   const broker = await openBroker(brokers, prefix);
   await expect(broker.declareGroup(group, [topic])).rejects.toMatchObject({ code: "TOPOLOGY_MISMATCH" });
   await expect(broker.declareGroup(group, [topic])).rejects.toThrow("cleanup.policy=delete");
+});
+
+test("where a group stands is read whole while somebody else asks for another topic over the same client", async () => {
+  const { brokers, prefix } = server;
+  const [topic, other, group] = [fresh("order"), fresh("other"), fresh("group")];
+  const broker = await openBroker(brokers, prefix, { topicPartitions: 8 });
+  await broker.declareGroup(group, [topic]);
+  await broker.declare([{ name: other }]);
+  const kafka = oneAtATime(await admin());
+  const groupId = `${prefix}${group}`;
+  const names = [`${prefix}${other}`, `${prefix}${topic}`];
+  let isOver = false;
+  const asking = (async () => {
+    for (let turn = 0; !isOver; turn += 1)
+      await kafka.fetchTopicMetadata({ topics: [names[turn % 2] ?? ""] });
+  })();
+  const counts = new Set<number>();
+  for (let reading = 0; reading < 300; reading += 1) {
+    counts.add((await groupOffsets(kafka, groupId, `${prefix}${topic}`)).length);
+    counts.add((await kafka.fetchTopicOffsets(`${prefix}${topic}`)).length);
+  }
+  isOver = true;
+  await asking;
+  expect([...counts]).toEqual([8]);
 });

@@ -2,6 +2,7 @@ import kafkajs from "kafkajs";
 import type { Admin, Consumer, Kafka, PartitionAssigner, Producer } from "kafkajs";
 import type { ResolvedKafkaBrokerOptions } from "../options/kafka-broker-options.ts";
 import { mendJoins } from "./before-join.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
 import { mendProduce } from "./quick-produce.ts";
 import { mendTimers } from "./quiet-timers.ts";
 
@@ -38,9 +39,9 @@ export class KafkaClient {
     });
   }
 
-  /** Connected. */
+  /** Connected. Its calls wait for each other. */
   async admin(): Promise<Admin> {
-    return connected(this.#kafka.admin());
+    return oneAtATime(await connected(this.#kafka.admin()));
   }
 
   /** Connected, and with a producer id: a producer whose `connect` failed would send without one. */

@@ -19,9 +19,13 @@ export interface NewGroupOffset {
   readonly metadata: string;
 }
 
+/** Of every partition of the topic. */
 export async function groupOffsets(admin: Admin, groupId: string, topic: string): Promise<GroupOffset[]> {
   const [found] = await patiently(() => admin.fetchOffsets({ groupId, topics: [topic] }));
-  return (found?.partitions ?? [])
+  // Nothing would read as: never committed, never fenced.
+  if (found === undefined || found.partitions.length === 0)
+    throw new Error(`kafkajs knows no partition of ${topic}`);
+  return found.partitions
     .map(({ partition, offset, metadata }) => ({
       partition,
       offset: Number(offset) < 0 ? null : Number(offset),
