@@ -129,17 +129,17 @@ test("where a group stands is read whole while somebody else asks for another to
   const kafka = oneAtATime(await admin());
   const groupId = `${prefix}${group}`;
   const names = [`${prefix}${other}`, `${prefix}${topic}`];
-  let isOver = false;
+  const counts = new Set<number>();
+  const over = new AbortController();
   const asking = (async () => {
-    for (let turn = 0; !isOver; turn += 1)
+    for (let turn = 0; !over.signal.aborted; turn += 1)
       await kafka.fetchTopicMetadata({ topics: [names[turn % 2] ?? ""] });
   })();
-  const counts = new Set<number>();
   for (let reading = 0; reading < 300; reading += 1) {
     counts.add((await groupOffsets(kafka, groupId, `${prefix}${topic}`)).length);
     counts.add((await kafka.fetchTopicOffsets(`${prefix}${topic}`)).length);
   }
-  isOver = true;
+  over.abort();
   await asking;
   expect([...counts]).toEqual([8]);
 });
