@@ -87,15 +87,15 @@ class KafkaBroker implements Broker {
   }
 
   async declare(topics: readonly TopicSpec[]): Promise<void> {
-    await this.#ask(() => this.#topology.declareTopics(topics.map(({ name }) => name)));
+    await this.#ask("declaring topics", () => this.#topology.declareTopics(topics.map(({ name }) => name)));
   }
 
   async declareGroup(group: string, topics: readonly string[]): Promise<void> {
-    await this.#ask(() => this.#topology.declareGroup(group, topics));
+    await this.#ask(`declaring group ${group}`, () => this.#topology.declareGroup(group, topics));
   }
 
   async fence(fence: Fence): Promise<void> {
-    await this.#ask(() => this.#publisher.fence(fence));
+    await this.#ask(`fencing source ${fence.source}`, () => this.#publisher.fence(fence));
   }
 
   async publish(batch: readonly Envelope[], options: PublishOptions): Promise<readonly PublishResult[]> {
@@ -119,7 +119,7 @@ class KafkaBroker implements Broker {
       },
       (closed) => this.#subscriptions.delete(closed),
     );
-    await this.#ask(() => subscription.join());
+    await this.#ask(`joining group ${options.group}`, () => subscription.join());
     this.#subscriptions.add(subscription);
     return subscription;
   }
@@ -164,13 +164,13 @@ class KafkaBroker implements Broker {
   }
 
   /** Errors of kafkajs become one that says what to do. */
-  async #ask<T>(work: () => Promise<T>): Promise<T> {
+  async #ask<T>(what: string, work: () => Promise<T>): Promise<T> {
     this.#connected();
     try {
       return await work();
     } catch (error) {
       if (isWaybillError(error)) throw error;
-      const trouble = unavailable(messageOf(error), error);
+      const trouble = unavailable(`${what}: ${messageOf(error)}`, error);
       this.#trouble = trouble;
       throw trouble;
     }

@@ -103,7 +103,9 @@ describe("errors", () => {
   test("fenced, refused, too large and unknown are told apart, through their causes", () => {
     expect(errorKind(new Error("outer", { cause: protocol("INVALID_PRODUCER_EPOCH") }))).toBe("fenced");
     expect(errorKind(new Error("Unknown error code 90"))).toBe("fenced");
-    expect(errorKind(protocol("TOPIC_AUTHORIZATION_FAILED"))).toBe("refused");
+    expect(errorKind(protocol("TOPIC_AUTHORIZATION_FAILED"))).toBe("topic-forbidden");
+    expect(errorKind(protocol("GROUP_AUTHORIZATION_FAILED"))).toBe("forbidden");
+    expect(errorKind(protocol("INVALID_RECORD"))).toBe("refused");
     expect(errorKind(protocol("MESSAGE_TOO_LARGE"))).toBe("too-large");
     expect(errorKind(protocol("NOT_ENOUGH_REPLICAS"))).toBe("unknown");
     expect(errorKind(new Error("socket hang up"))).toBe("unknown");

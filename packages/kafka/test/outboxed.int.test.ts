@@ -28,7 +28,9 @@ async function createTopic(
 }
 
 async function bareProducer(config: ProducerConfig = {}): Promise<Producer> {
-  const producer = kafka().producer({ createPartitioner: Partitioners.DefaultPartitioner, ...config });
+  const createPartitioner = Partitioners.DefaultPartitioner;
+  // A topic that is new refuses at first, and without numbers a retry stores twice what some partitions have taken.
+  const producer = kafka().producer({ createPartitioner, idempotent: true, ...config });
   await producer.connect();
   onTestFinished(() => producer.disconnect());
   return producer;

@@ -3,8 +3,9 @@ export { whyNoHaproxy } from "./haproxy/haproxy-binary.ts";
 export { startHaproxy } from "./haproxy/start-haproxy.ts";
 export type { Haproxy, HaproxyConfiguration, StartHaproxyOptions } from "./haproxy/start-haproxy.ts";
 export { whyNoKafka } from "./kafka/kafka-binary.ts";
+export { KAFKA_ADMIN } from "./kafka/kafka-specs.ts";
 export { startKafka } from "./kafka/start-kafka.ts";
-export type { KafkaServer } from "./kafka/start-kafka.ts";
+export type { KafkaServer, StartKafkaOptions } from "./kafka/start-kafka.ts";
 export { startKafkaCluster } from "./kafka/start-kafka-cluster.ts";
 export type {
   KafkaCluster,

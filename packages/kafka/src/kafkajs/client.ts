@@ -5,6 +5,7 @@ import { mendJoins } from "./before-join.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 import { mendProduce } from "./quick-produce.ts";
 import { mendTimers } from "./quiet-timers.ts";
+import { mendRefusals } from "./said-refusals.ts";
 
 const RETRY = { initialRetryTime: 20, maxRetryTime: 500, multiplier: 2, factor: 0.2, retries: 6 } as const;
 /** Requests of one connection that may be unanswered. */
@@ -24,6 +25,7 @@ export class KafkaClient {
     mendTimers();
     mendJoins();
     mendProduce();
+    mendRefusals();
     const { clientId, brokers, ssl, sasl, connectTimeoutMs, requestTimeoutMs } = options;
     this.#options = options;
     this.#kafka = new kafkajs.Kafka({

@@ -1,9 +1,13 @@
-/** What a failed publish means. */
+/** What a failed request means. */
 export type ErrorKind =
   /** A newer producer has the transactional id. */
   | "fenced"
   /** The server decided against it: the same records are refused again. */
   | "refused"
+  /** This user may not do that with the topic, until somebody allows it. */
+  | "topic-forbidden"
+  /** This user may not do that at all: it lacks a right on the transactional id, a group or the cluster. */
+  | "forbidden"
   /** One record, or the records of a partition together, are too large. */
   | "too-large"
   /** Nobody knows. */
@@ -14,9 +18,12 @@ const KINDS: Readonly<Record<string, ErrorKind>> = {
   INVALID_TXN_STATE: "fenced",
   MESSAGE_TOO_LARGE: "too-large",
   RECORD_LIST_TOO_LARGE: "too-large",
-  TOPIC_AUTHORIZATION_FAILED: "refused",
-  CLUSTER_AUTHORIZATION_FAILED: "refused",
-  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "refused",
+  TOPIC_AUTHORIZATION_FAILED: "topic-forbidden",
+  // What a transaction is told of its other topics, when it may not write to one.
+  OPERATION_NOT_ATTEMPTED: "topic-forbidden",
+  CLUSTER_AUTHORIZATION_FAILED: "forbidden",
+  GROUP_AUTHORIZATION_FAILED: "forbidden",
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "forbidden",
   INVALID_TOPIC_EXCEPTION: "refused",
   INVALID_TIMESTAMP: "refused",
   INVALID_RECORD: "refused",
@@ -32,6 +39,11 @@ const CAUSES_MAX = 8;
 export function errorKind(error: unknown): ErrorKind {
   const type = protocolErrorOf(error);
   return type === null ? "unknown" : (KINDS[type] ?? "unknown");
+}
+
+/** Whether the user lacks a right. Somebody may grant it: the same may succeed later. */
+export function isForbidden(kind: ErrorKind): boolean {
+  return kind === "topic-forbidden" || kind === "forbidden";
 }
 
 /** The name of Kafka's own error behind what kafkajs threw, `null` when there is none. */

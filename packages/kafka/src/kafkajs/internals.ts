@@ -17,6 +17,12 @@ export interface ConsumerGroup {
   joinAndSync(): Promise<void>;
 }
 
+/** The connections of one client. */
+export interface BrokerPool {
+  /** What the first node says that answers; `null` when none does. */
+  withBroker<T>(ask: (node: unknown) => Promise<T>): Promise<T | null>;
+}
+
 /** What a produce request is made of. */
 export interface ProduceArguments {
   readonly transactionalId?: string | undefined;
@@ -55,6 +61,7 @@ const load = createRequire(import.meta.url);
 /** The only place that reaches behind the public face of kafkajs. All of it is of version 2.2.4, the last one. */
 export const internals = {
   RequestQueue: load("kafkajs/src/network/requestQueue/index.js") as ClassOf<RequestQueue>,
+  BrokerPool: load("kafkajs/src/cluster/brokerPool.js") as ClassOf<BrokerPool>,
   ConsumerGroup: load("kafkajs/src/consumer/consumerGroup.js") as ClassOf<ConsumerGroup>,
   produce: load("kafkajs/src/protocol/requests/produce/index.js") as Produce,
 };

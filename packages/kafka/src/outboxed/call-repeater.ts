@@ -1,7 +1,7 @@
 import kafkajs from "kafkajs";
 import type { Admin, ICustomPartitioner, PartitionMetadata } from "kafkajs";
 import { type Envelope, WaybillError } from "@waybill/core";
-import { errorKind, protocolErrorOf } from "../kafkajs/error-kind.ts";
+import { errorKind, isForbidden, protocolErrorOf } from "../kafkajs/error-kind.ts";
 import type { Made, Route } from "../publish/publish-plan.ts";
 import { batchBytesMaxOf, readTopicSettings } from "../topology/topic-settings.ts";
 import type { Place } from "../topology/topology.ts";
@@ -47,7 +47,8 @@ export class CallRepeater {
       const text = `There is no topic ${topic} in Kafka. Create it.`;
       return rejected(new WaybillError("UNROUTABLE", text), true);
     } catch (error) {
-      if (errorKind(error) !== "refused") throw error;
+      const kind = errorKind(error);
+      if (kind !== "refused" && !isForbidden(kind)) throw error;
       const text = `Kafka refuses calls on topic ${topic}: ${messageOf(error)}.`;
       return rejected(new WaybillError("BROKER_REFUSED", text, { cause: error }), true);
     }

@@ -94,7 +94,8 @@ export function planPublish(
 
 function routeResult(envelope: Envelope, route: Route | undefined): PublishResult | null {
   if (route === undefined || route.kind === "unroutable") {
-    const advice = "Declare the group that shall get it, or set requireGroup: false.";
+    const advice =
+      "Declare the group that shall get it, let this user describe it, or set requireGroup: false.";
     const error = new WaybillError(
       "UNROUTABLE",
       `No consumer group of Kafka has asked for topic ${envelope.topic}. ${advice}`,

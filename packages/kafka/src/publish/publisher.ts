@@ -2,7 +2,7 @@ import type { Clock, Envelope, Fence, PublishOptions, PublishResult } from "@way
 import { isWaybillError, WaybillError } from "@waybill/core";
 import { notify } from "../events.ts";
 import type { KafkaClient } from "../kafkajs/client.ts";
-import { errorKind } from "../kafkajs/error-kind.ts";
+import { errorKind, isForbidden, type ErrorKind } from "../kafkajs/error-kind.ts";
 import type { ResolvedKafkaBrokerOptions } from "../options/kafka-broker-options.ts";
 import type { Topology } from "../topology/topology.ts";
 import { asError, messageOf, unavailable } from "../unavailable.ts";
@@ -113,6 +113,8 @@ export class Publisher {
       const place = await this.#topology.placeOf(envelope.topic, nowMs);
       return place === null ? { kind: "unroutable" } : placeRoute(place);
     } catch (thrown) {
+      const kind = errorKind(thrown);
+      if (isForbidden(kind)) return { kind: "rejected", ...refusal(envelope.topic, kind, thrown) };
       const error = asError(thrown);
       this.#trouble(error);
       return { kind: "unknown", error };
@@ -127,7 +129,8 @@ export class Publisher {
   }
 
   /**
-   * Sends a part, and when the servers refuse it, its halves: down to the message that is to blame.
+   * Sends a part, and when the servers refuse it, its halves: down to the message that is to blame. All of it is refused
+   * when no message is to blame.
    *
    * @param refused streams of which a message was refused: what follows in them is held
    */
@@ -149,11 +152,18 @@ export class Publisher {
       return new Set(refused);
     } catch (error) {
       const kind = errorKind(error);
-      if (kind !== "refused" && kind !== "too-large") throw error;
-      const [first] = sent;
-      if (sent.length === 1 && first !== undefined) {
-        settle(first, { kind: "rejected", error: refusal(first, kind, error), retryable: false });
-        return new Set([...refused, first.stream]);
+      if (kind === "fenced" || kind === "unknown") throw error;
+      if (sent.length === 1 || kind === "forbidden") {
+        const refusedHere = new Set(refused);
+        for (const one of sent) {
+          const isBehind = refusedHere.has(one.stream);
+          settle(
+            one,
+            isBehind ? { kind: "held" } : { kind: "rejected", ...refusal(one.place.kafkaTopic, kind, error) },
+          );
+          refusedHere.add(one.stream);
+        }
+        return refusedHere;
       }
       const half = Math.ceil(sent.length / 2);
       const after = await this.#send(outlet, sent.slice(0, half), refused, settle);
@@ -177,15 +187,14 @@ export class Publisher {
   }
 }
 
-function refusal({ place }: Sendable, kind: "refused" | "too-large", cause: unknown): WaybillError {
+function refusal(
+  topic: string,
+  kind: ErrorKind,
+  cause: unknown,
+): { readonly error: WaybillError; readonly retryable: boolean } {
   const code = kind === "too-large" ? "PAYLOAD_TOO_LARGE" : "BROKER_REFUSED";
-  return new WaybillError(
-    code,
-    `Kafka refused a message of topic ${place.kafkaTopic}: ${messageOf(cause)}.`,
-    {
-      cause,
-    },
-  );
+  const text = `Kafka refused a message of topic ${topic}: ${messageOf(cause)}.`;
+  return { error: new WaybillError(code, text, { cause }), retryable: isForbidden(kind) };
 }
 
 /** A call that no outbox has recorded could be anybody's. */

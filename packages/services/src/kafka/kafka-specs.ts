@@ -14,7 +14,12 @@ export interface KafkaNodeSpec {
   readonly jars: string;
   /** Text of its `server.properties`. Default: one made of the above. */
   readonly properties?: string;
+  /** Passwords by user. With them it speaks TLS, asks for one, and lets nobody but `KAFKA_ADMIN` do what is not granted. */
+  readonly users?: Readonly<Record<string, string>>;
 }
+
+/** The user who may do everything on a server with users. */
+export const KAFKA_ADMIN = { username: "admin", password: "admin" } as const;
 
 export const clusterSize = 3;
 

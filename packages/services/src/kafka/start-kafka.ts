@@ -3,7 +3,9 @@ import { startKept } from "../process/start-kept.ts";
 import { whyNoKafka } from "./kafka-binary.ts";
 import { kafkaJars, kafkaVersion } from "./kafka-jars.ts";
 import { kafkaNode } from "./kafka-node.ts";
-import { brokerOf, kafkaSpecs } from "./kafka-specs.ts";
+import { brokerOf, kafkaSpecs, type KafkaNodeSpec } from "./kafka-specs.ts";
+
+export type StartKafkaOptions = Pick<KafkaNodeSpec, "users">;
 
 export interface KafkaServer extends NodeControl, AsyncDisposable {
   /** `127.0.0.1:PORT`. */
@@ -22,10 +24,11 @@ export interface KafkaServer extends NodeControl, AsyncDisposable {
  * and its data are gone after it is disposed, after the end of this process, and also after its SIGKILL; it does not
  * keep it alive. The first use on a machine fetches Kafka's jars.
  */
-export function startKafka(): Promise<KafkaServer> {
+export function startKafka(options: StartKafkaOptions = {}): Promise<KafkaServer> {
   return startKept("waybill-kafka", whyNoKafka({ own: true }), async (kept) => {
-    const [spec] = await kafkaSpecs(kept.path, await kafkaJars(), 1);
-    if (!spec) throw new Error("no broker was made");
+    const [place] = await kafkaSpecs(kept.path, await kafkaJars(), 1);
+    if (!place) throw new Error("no broker was made");
+    const spec = { ...place, ...options };
     const node = kafkaNode(spec);
     await node.start();
     return {
