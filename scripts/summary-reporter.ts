@@ -1,5 +1,13 @@
 import { writeSync } from "node:fs";
-import type { Reporter, SerializedError, TestModule, TestRunEndReason, TestSuite } from "vitest/node";
+import type {
+  Reporter,
+  SerializedError,
+  TestModule,
+  TestRunEndReason,
+  TestSuite,
+  UserConsoleLog,
+} from "vitest/node";
+import { SKIPPED_FOR_WANT_OF } from "../packages/services/src/require-part.ts";
 
 interface Totals {
   passed: number;
@@ -8,18 +16,26 @@ interface Totals {
 }
 
 /**
- * Prints `N passed, N failed, N skipped` as the very last line of stdout, whatever happened before: nothing ran,
+ * Prints what could not run here and how to get it, and `N passed, N failed, N skipped` as the very last line of stdout,
+ * whatever happened before: nothing ran,
  * a suite failed in a hook, or a promise was rejected outside every test. Each of these counts as failed or ends
  * the process with a non-zero code, so that a green line means a green run.
  */
 export class SummaryReporter implements Reporter {
   readonly #totals: Totals = { passed: 0, failed: 0, skipped: 0 };
+  readonly #missing = new Set<string>();
 
   onInit(): void {
     process.once("exit", () => {
       if (this.#totals.failed > 0 || this.#totals.passed === 0) process.exitCode ||= 1;
+      for (const line of this.#missing) writeSync(1, `${line}\n`);
       writeSync(1, `${summaryLine(this.#totals)}\n`);
     });
+  }
+
+  onUserConsoleLog({ content }: UserConsoleLog): void {
+    const lines = content.split("\n").filter((line) => line.startsWith(SKIPPED_FOR_WANT_OF));
+    for (const line of lines) this.#missing.add(line);
   }
 
   onTestRunEnd(

@@ -21,3 +21,15 @@ test.each([
   });
   expect({ last: stdout.trimEnd().split("\n").at(-1), status }).toEqual({ last: line, status: exitCode });
 });
+
+test("what could not run is said before the last line, once, with the way to get it", () => {
+  const { stdout, status } = spawnSync(process.execPath, [vitest, "run", "--config", config], {
+    encoding: "utf8",
+    env: { ...process.env, SUMMARY_CASE: "missing-part", WAYBILL_REQUIRE: "" },
+  });
+  expect(stdout.trimEnd().split("\n").slice(-2)).toEqual([
+    "skipped for want of printing press: there is none: build one",
+    "1 passed, 0 failed, 1 skipped",
+  ]);
+  expect(status).toBe(0);
+});

@@ -1,4 +1,4 @@
-import { startKafka, startRabbitmq } from "@waybill/services";
+import { requirePart, startKafka, startRabbitmq, whyNoKafka, whyNoRabbitmq } from "@waybill/services";
 import { testFolder } from "@waybill/services/vitest";
 import { expect, onTestFinished, test } from "vitest";
 import { flawless } from "../src/index.ts";
@@ -27,43 +27,47 @@ async function ownKafka(): Promise<Target> {
   return { place, kill: () => server.kill(), start: () => server.start() };
 }
 
-for (const [name, ownTarget] of [
-  ["RabbitMQ", ownRabbitmq],
-  ["Kafka", ownKafka],
+for (const [name, ownTarget, isThere] of [
+  ["RabbitMQ", ownRabbitmq, requirePart("rabbitmq", whyNoRabbitmq({ own: true }))],
+  ["Kafka", ownKafka, requirePart("kafka", whyNoKafka({ own: true }))],
 ] as const) {
   const { pool } = preparedDatabase();
 
-  test(`from native to ${name} with messages in flight: the bridge is killed, the target goes away, each effect happens once and in order`, async () => {
-    const target = await ownTarget();
-    const native: BrokerPlace = { native: { dataDir: `${testFolder()}/broker` } };
-    const bed = new BridgeBed(pool());
-    await bed.work(native, { relay: true, groups: GROUPS, notes: 60 });
-    await bed.work(native, { relay: true, groups: ["ledger"], notes: 90 });
-    await bed.work(native, { relay: true, groups: [], notes: 90 });
-    await bed.abandon(native, "ledger", 10);
-    // Committed, and not published anywhere before the switch.
-    await bed.work(native, { relay: false, groups: [], notes: 60 });
+  test.runIf(isThere)(
+    `from native to ${name} with messages in flight: the bridge is killed, the target goes away, each effect happens once and in order`,
+    async () => {
+      const target = await ownTarget();
+      const native: BrokerPlace = { native: { dataDir: `${testFolder()}/broker` } };
+      const bed = new BridgeBed(pool());
+      await bed.work(native, { relay: true, groups: GROUPS, notes: 60 });
+      await bed.work(native, { relay: true, groups: ["ledger"], notes: 90 });
+      await bed.work(native, { relay: true, groups: [], notes: 90 });
+      await bed.abandon(native, "ledger", 10);
+      // Committed, and not published anywhere before the switch.
+      await bed.work(native, { relay: false, groups: [], notes: 60 });
 
-    for (const killAfter of [1, 4, 9]) {
-      const victim = bridgeProcess(native, target.place, { KILL_AFTER: String(killAfter) });
-      expect(await victim.exited).toMatchObject({ signal: "SIGKILL" });
-    }
-    const survivor = bridgeProcess(native, target.place, { HALFWAY: "2", SLOW_MS: "40" });
-    await survivor.line(({ event }) => event === "halfway");
-    await target.kill();
-    await survivor.line(({ event }) => event === "bridge.paused");
-    await target.start();
-    const { ended, groups } = await reportOf(survivor);
-    expect(ended).toBe("idle");
-    for (const group of GROUPS) expect(groups[group]).toMatchObject({ rejected: 0, behind: 0, notMeant: 0 });
-    expect(groups["ledger"]?.confirmed).toBeGreaterThan(0);
-    expect(groups["archive"]?.confirmed).toBeGreaterThan(groups["ledger"]?.confirmed ?? 0);
-    expect(await survivor.exited).toMatchObject({ code: 0 });
-    const empty = await reportOf(bridgeProcess(native, target.place));
-    for (const group of GROUPS) expect(empty.groups[group]).toMatchObject({ read: 0 });
+      for (const killAfter of [1, 4, 9]) {
+        const victim = bridgeProcess(native, target.place, { KILL_AFTER: String(killAfter) });
+        expect(await victim.exited).toMatchObject({ signal: "SIGKILL" });
+      }
+      const survivor = bridgeProcess(native, target.place, { HALFWAY: "2", SLOW_MS: "40" });
+      await survivor.line(({ event }) => event === "halfway");
+      await target.kill();
+      await survivor.line(({ event }) => event === "bridge.paused");
+      await target.start();
+      const { ended, groups } = await reportOf(survivor);
+      expect(ended).toBe("idle");
+      for (const group of GROUPS)
+        expect(groups[group]).toMatchObject({ rejected: 0, behind: 0, notMeant: 0 });
+      expect(groups["ledger"]?.confirmed).toBeGreaterThan(0);
+      expect(groups["archive"]?.confirmed).toBeGreaterThan(groups["ledger"]?.confirmed ?? 0);
+      expect(await survivor.exited).toMatchObject({ code: 0 });
+      const empty = await reportOf(bridgeProcess(native, target.place));
+      for (const group of GROUPS) expect(empty.groups[group]).toMatchObject({ read: 0 });
 
-    await bed.goLive(target.place);
-    for (const group of GROUPS) await bed.applied(group);
-    expect(await bed.audit()).toEqual(flawless(2 * bed.committed));
-  });
+      await bed.goLive(target.place);
+      for (const group of GROUPS) await bed.applied(group);
+      expect(await bed.audit()).toEqual(flawless(2 * bed.committed));
+    },
+  );
 }

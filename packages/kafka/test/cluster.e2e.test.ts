@@ -1,21 +1,17 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll } from "vitest";
 import type { Broker } from "@waybill/core";
 import { describeBroker } from "@waybill/conformance";
 import { kafkaBroker } from "@waybill/kafka";
-import { startKafkaCluster, type KafkaCluster } from "@waybill/services";
+import { startKafkaCluster, whyNoKafka } from "@waybill/services";
+import { testServer } from "@waybill/services/vitest";
 
-let cluster: KafkaCluster;
-beforeAll(async () => {
-  cluster = await startKafkaCluster();
-});
-afterAll(() => cluster[Symbol.asyncDispose]());
+const cluster = testServer("kafka", whyNoKafka({ own: true }), startKafkaCluster);
 
 const prefix = `cluster-${randomUUID().slice(0, 8)}-`;
 
 function newBroker(): Broker {
   const names = { topicPrefix: prefix, groupPrefix: prefix, transactionalIdPrefix: prefix };
-  return kafkaBroker({ brokers: cluster.brokers, ...names, heartbeatMs: 100, fetchWaitMs: 50 });
+  return kafkaBroker({ brokers: cluster().brokers, ...names, heartbeatMs: 100, fetchWaitMs: 50 });
 }
 
 describeBroker("kafka, three nodes", {

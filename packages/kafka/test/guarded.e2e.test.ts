@@ -6,32 +6,34 @@ import {
   OTHER_CERTIFICATE,
   startKafka,
   waitFor,
-  type KafkaServer,
+  whyNoKafka,
 } from "@waybill/services";
+import { testServer } from "@waybill/services/vitest";
 import kafkajs from "kafkajs";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { collect, fates, fresh, message, messages, NO_FENCE, openBroker } from "./kafka-fixture.ts";
 
 const PASSWORDS = { orders: "of-orders", billing: "of-billing" };
 
-let server: KafkaServer;
-let admin: kafkajs.Admin;
-
-beforeAll(async () => {
-  server = await startKafka({ users: PASSWORDS });
-  admin = new kafkajs.Kafka({
-    brokers: [...server.brokers],
+const server = testServer("kafka", whyNoKafka({ own: true }), async () => {
+  const kafka = await startKafka({ users: PASSWORDS });
+  const admin = new kafkajs.Kafka({
+    brokers: [...kafka.brokers],
     ssl: { ca: CERTIFICATE },
     sasl: { mechanism: "plain", ...KAFKA_ADMIN },
     logLevel: kafkajs.logLevel.NOTHING,
   }).admin();
   await admin.connect();
-  await created("waybill.fences", 1);
-}, 60_000);
-
-afterAll(async () => {
-  await admin.disconnect();
-  await server[Symbol.asyncDispose]();
+  await create(admin, "waybill.fences", 1);
+  return {
+    brokers: kafka.brokers,
+    /** May do everything. */
+    admin,
+    async [Symbol.asyncDispose]() {
+      await admin.disconnect();
+      await kafka[Symbol.asyncDispose]();
+    },
+  };
 });
 
 const { AclOperationTypes: may, AclResourceTypes: on } = kafkajs;
@@ -45,7 +47,7 @@ interface Right {
 }
 
 async function grant(user: string, rights: readonly Right[]): Promise<void> {
-  await admin.createAcls({
+  await server().admin.createAcls({
     acl: rights.flatMap(({ on: resourceType, name, may: operations, prefixed }) =>
       operations.map((operation) => ({
         resourceType,
@@ -62,10 +64,12 @@ async function grant(user: string, rights: readonly Right[]): Promise<void> {
   });
 }
 
-async function created(topic: string, numPartitions = 3): Promise<void> {
+async function create(admin: kafkajs.Admin, topic: string, numPartitions: number): Promise<void> {
   await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions }] });
   await waitFor(() => admin.fetchTopicMetadata({ topics: [topic] }), { describe: topic });
 }
+
+const created = (topic: string): Promise<void> => create(server().admin, topic, 3);
 
 /** What docs/kafka.md says that a service needs that publishes to the topic, without reading from it. */
 function ofPublisher(topic: string, group: string, source = "orders"): Right[] {
@@ -88,7 +92,7 @@ function ofConsumer(topic: string, group: string): Right[] {
 }
 
 function brokerOf(user: keyof typeof PASSWORDS, options: Partial<KafkaBrokerOptions> = {}): Promise<Broker> {
-  return openBroker(server.brokers, "", {
+  return openBroker(server().brokers, "", {
     ssl: { ca: CERTIFICATE },
     sasl: { mechanism: "plain", username: user, password: PASSWORDS[user] },
     transactionalIdPrefix: "waybill/",
@@ -120,7 +124,7 @@ test("with the right to create, missing topics are created", async () => {
   await grant("billing", [...ofConsumer(topic, group), { on: on.TOPIC, name: topic, may: [may.CREATE] }]);
   const consumer = await brokerOf("billing", { declare: true, topicPartitions: 2 });
   await consumer.declareGroup(group, [topic]);
-  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  const { topics } = await server().admin.fetchTopicMetadata({ topics: [topic] });
   expect(topics[0]?.partitions).toHaveLength(2);
 });
 

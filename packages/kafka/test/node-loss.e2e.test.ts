@@ -1,7 +1,10 @@
 import { expect, onTestFinished, test } from "vitest";
 import type { Envelope } from "@waybill/core";
-import { startKafkaCluster, waitFor } from "@waybill/services";
+import { startKafkaCluster, waitFor, whyNoKafka } from "@waybill/services";
+import { needsPart } from "@waybill/services/vitest";
 import { byKey, collect, fresh, messages, openBroker, publishUntilConfirmed } from "./kafka-fixture.ts";
+
+needsPart("kafka", whyNoKafka({ own: true }));
 
 const NODES = 3;
 const PER_BATCH = 100;

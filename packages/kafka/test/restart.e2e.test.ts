@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
-import { startKafka, waitFor, type KafkaServer } from "@waybill/services";
+import { startKafka, waitFor, whyNoKafka, type KafkaServer } from "@waybill/services";
+import { needsPart } from "@waybill/services/vitest";
 import {
   byKey,
   collect,
@@ -10,6 +11,8 @@ import {
   openBroker,
   publishUntilConfirmed,
 } from "./kafka-fixture.ts";
+
+needsPart("kafka", whyNoKafka({ own: true }));
 
 const PREFIX = "restart-";
 

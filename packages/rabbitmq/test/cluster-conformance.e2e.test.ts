@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll } from "vitest";
 import type { Broker } from "@waybill/core";
 import { describeBroker } from "@waybill/conformance";
 import { rabbitmqBroker } from "@waybill/rabbitmq";
-import { startRabbitmqCluster, type RabbitmqCluster } from "@waybill/services";
+import { startRabbitmqCluster, whyNoHaproxy, whyNoRabbitmq } from "@waybill/services";
+import { testServer } from "@waybill/services/vitest";
 
 interface ClusterBed {
   readonly broker: Broker;
@@ -11,21 +11,17 @@ interface ClusterBed {
   dispose(): PromiseLike<void>;
 }
 
-let cluster: RabbitmqCluster;
-beforeAll(async () => {
-  cluster = await startRabbitmqCluster();
-});
-afterAll(() => cluster[Symbol.asyncDispose]());
+const cluster = testServer("rabbitmq", whyNoRabbitmq({ own: true }) ?? whyNoHaproxy(), startRabbitmqCluster);
 
 describeBroker<ClusterBed>("rabbitmq, three nodes behind HAProxy", {
   features: rabbitmqBroker({ url: "amqp://not-used-here" }).features,
   async create() {
     const exchange = `waybill-${randomUUID()}`;
-    const broker = rabbitmqBroker({ url: cluster.proxyUrl, exchange });
+    const broker = rabbitmqBroker({ url: cluster().proxyUrl, exchange });
     return { broker, exchange, dispose: () => broker[Symbol.asyncDispose]() };
   },
   async restart({ broker, exchange }) {
     await broker[Symbol.asyncDispose]();
-    return rabbitmqBroker({ url: cluster.proxyUrl, exchange });
+    return rabbitmqBroker({ url: cluster().proxyUrl, exchange });
   },
 });

@@ -1,14 +1,11 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import type { RabbitmqCluster, RabbitmqClusterNode } from "@waybill/services";
-import { startRabbitmqCluster, waitFor } from "@waybill/services";
+import { expect, test } from "vitest";
+import type { RabbitmqClusterNode } from "@waybill/services";
+import { startRabbitmqCluster, waitFor, whyNoHaproxy, whyNoRabbitmq } from "@waybill/services";
+import { testServer } from "@waybill/services/vitest";
 import { firsts, publishAllUntilConfirmed } from "./flow.ts";
 import { collect, messages, openBed, TOPIC } from "./rabbitmq-fixture.ts";
 
-let cluster: RabbitmqCluster;
-beforeAll(async () => {
-  cluster = await startRabbitmqCluster();
-});
-afterAll(() => cluster[Symbol.asyncDispose]());
+const cluster = testServer("rabbitmq", whyNoRabbitmq({ own: true }) ?? whyNoHaproxy(), startRabbitmqCluster);
 
 async function ask<T>(managementUrl: string, path: string): Promise<T> {
   const { origin, username, password } = new URL(managementUrl);
@@ -24,24 +21,24 @@ async function untilWhole(): Promise<void> {
     return nodes.length === 3 && nodes.every(({ running, partitions }) => running && partitions.length === 0);
   };
   const isWhole = async (): Promise<boolean> =>
-    (await Promise.all(cluster.nodes.map(seesAll))).every(Boolean);
+    (await Promise.all(cluster().nodes.map(seesAll))).every(Boolean);
   await waitFor(isWhole, { deadlineMs: 120_000, intervalMs: 200, describe: "the cluster to be whole" });
 }
 
 function leaderOf(queue: string): Promise<RabbitmqClusterNode> {
   return waitFor(async () => {
-    const [first] = cluster.nodes;
+    const [first] = cluster().nodes;
     const { leader } = await ask<{ leader?: string }>(first?.managementUrl ?? "", `queues/%2F/${queue}`);
-    return cluster.nodes.find(({ nodename }) => nodename === leader);
+    return cluster().nodes.find(({ nodename }) => nodename === leader);
   });
 }
 
 /** How the adapter finds the nodes. */
 const ways = {
-  HAProxy: () => ({ url: cluster.proxyUrl, options: {} }),
+  HAProxy: () => ({ url: cluster().proxyUrl, options: {} }),
   "their own addresses": () => ({
     url: "",
-    options: { urls: cluster.nodes.map(({ url }) => url) },
+    options: { urls: cluster().nodes.map(({ url }) => url) },
   }),
 };
 
@@ -53,7 +50,7 @@ for (const [through, way] of Object.entries(ways)) {
     const seen = await collect(broker, group);
     const batch = messages(3_000);
     const ids = batch.map(({ id }) => id);
-    for (const [index, node] of cluster.nodes.entries()) {
+    for (const [index, node] of cluster().nodes.entries()) {
       const part = batch.slice(index * 1_000, (index + 1) * 1_000);
       const publishing = publishAllUntilConfirmed(broker, part);
       await waitFor(() => seen.deliveries.length > index * 1_000);
@@ -74,7 +71,7 @@ for (const [through, way] of Object.entries(ways)) {
 
 // The last one: a node that was suspended for longer than the others wait may have to be started again by hand.
 test("the node that leads the queue is suspended while messages flow: others take over, none is lost, order holds", async () => {
-  const { broker, group, queue } = await openBed(cluster.proxyUrl, {
+  const { broker, group, queue } = await openBed(cluster().proxyUrl, {
     connectTimeoutMs: 2_000,
     heartbeatMs: 1_000,
   });

@@ -1,37 +1,33 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import type { RabbitmqServer } from "@waybill/services";
-import { startRabbitmq, waitFor } from "@waybill/services";
+import { expect, test } from "vitest";
+import { startRabbitmq, waitFor, whyNoRabbitmq } from "@waybill/services";
+import { testServer } from "@waybill/services/vitest";
 import { collect, fates, message, messages, NO_FENCE, openBed, stuck, TOPIC } from "./rabbitmq-fixture.ts";
 import { firsts, publishAllUntilConfirmed, publishUntilConfirmed } from "./flow.ts";
 import { rabbitmqctl } from "./rabbitmqctl.ts";
 
-let server: RabbitmqServer;
-beforeAll(async () => {
-  server = await startRabbitmq();
-});
-afterAll(() => server[Symbol.asyncDispose]());
+const server = testServer("rabbitmq", whyNoRabbitmq({ own: true }), startRabbitmq);
 
 /**
  * RabbitMQ 3.10 writes down which quorum queues there are half a second after the last one was declared. One that it
  * forgets in a crash answers nothing for ever.
  */
 async function syncQueueDirectory(): Promise<void> {
-  await rabbitmqctl(server, "eval", "[dets:sync(Table) || Table <- dets:all()].");
+  await rabbitmqctl(server(), "eval", "[dets:sync(Table) || Table <- dets:all()].");
 }
 
 test.each(["classic", "quorum"] as const)(
   "a server that is killed while messages flow through a %s queue: none is lost, and their order holds",
   async (queueType) => {
-    const { broker, group } = await openBed(server.url, { queueType });
+    const { broker, group } = await openBed(server().url, { queueType });
     await broker.declareGroup(group, [TOPIC]);
     await syncQueueDirectory();
     const seen = await collect(broker, group);
     const batch = messages(6_000);
     const publishing = publishAllUntilConfirmed(broker, batch);
     await waitFor(() => seen.deliveries.length > 1_000);
-    await server.kill();
+    await server().kill();
     await waitFor(async () => (await broker.health()).status === "down");
-    await server.start();
+    await server().start();
     const answers = await publishing;
     await waitFor(() => new Set(seen.ids()).size === batch.length, { deadlineMs: 60_000 });
     expect(firsts(seen.ids())).toEqual(batch.map(({ id }) => id));
@@ -41,17 +37,17 @@ test.each(["classic", "quorum"] as const)(
 );
 
 test("a server that hangs: the publish is unknown at its deadline, and the next one goes over a new connection", async () => {
-  const { broker, group, events } = await openBed(server.url, { connectTimeoutMs: 500 });
+  const { broker, group, events } = await openBed(server().url, { connectTimeoutMs: 500 });
   await broker.declareGroup(group, [TOPIC]);
   const batch = messages(3);
-  server.pause();
+  server().pause();
   try {
     const answers = fates(await broker.publish(batch, { fence: null, timeoutMs: 500 }));
     expect(answers).toEqual(["unknown", "unknown", "unknown"]);
     expect((await broker.health()).status).toBe("down");
     await expect(broker.open()).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
   } finally {
-    server.resume();
+    server().resume();
   }
   await publishUntilConfirmed(broker, batch);
   const seen = await collect(broker, group);
@@ -61,7 +57,10 @@ test("a server that hangs: the publish is unknown at its deadline, and the next 
 });
 
 test("a server that hangs silently is noticed by its heartbeat, and consumers go on after it", async () => {
-  const { broker, group, events } = await openBed(server.url, { heartbeatMs: 1_000, connectTimeoutMs: 500 });
+  const { broker, group, events } = await openBed(server().url, {
+    heartbeatMs: 1_000,
+    connectTimeoutMs: 500,
+  });
   await broker.declareGroup(group, [TOPIC]);
   const seen = await collect(broker, group, (_delivery, index) =>
     index === 0 ? stuck() : Promise.resolve({ kind: "ack" }),
@@ -69,7 +68,7 @@ test("a server that hangs silently is noticed by its heartbeat, and consumers go
   const sent = message();
   await publishUntilConfirmed(broker, [sent]);
   await waitFor(() => seen.deliveries.length === 1);
-  server.pause();
+  server().pause();
   try {
     // Each connection finds out by itself.
     await waitFor(
@@ -78,7 +77,7 @@ test("a server that hangs silently is noticed by its heartbeat, and consumers go
     );
     expect((await broker.health()).status).toBe("down");
   } finally {
-    server.resume();
+    server().resume();
   }
   await waitFor(() => seen.deliveries.length === 2, { deadlineMs: 30_000 });
   expect(seen.deliveries.map(({ envelope, redelivered }) => [envelope.id, redelivered])).toEqual([
@@ -88,10 +87,10 @@ test("a server that hangs silently is noticed by its heartbeat, and consumers go
 });
 
 test("a server short of memory: health says blocked and why, publishes are unknown at once, consumers go on", async () => {
-  const { broker, group, events } = await openBed(server.url);
+  const { broker, group, events } = await openBed(server().url);
   await broker.declareGroup(group, [TOPIC]);
   await publishUntilConfirmed(broker, messages(3));
-  await rabbitmqctl(server, "set_vm_memory_high_watermark", "absolute", "1MB");
+  await rabbitmqctl(server(), "set_vm_memory_high_watermark", "absolute", "1MB");
   try {
     const first = message();
     expect(fates(await broker.publish([first], { fence: null, timeoutMs: 1_000 }))).toEqual(["unknown"]);
@@ -105,7 +104,7 @@ test("a server short of memory: health says blocked and why, publishes are unkno
     const seen = await collect(broker, group);
     await waitFor(() => seen.deliveries.length >= 3);
   } finally {
-    await rabbitmqctl(server, "set_vm_memory_high_watermark", "0.8");
+    await rabbitmqctl(server(), "set_vm_memory_high_watermark", "0.8");
   }
   await waitFor(async () => (await broker.health()).status === "up");
   expect(await publishUntilConfirmed(broker, [message()])).toContain("confirmed");
@@ -113,9 +112,9 @@ test("a server short of memory: health says blocked and why, publishes are unkno
 });
 
 test("a message above the server's own limit is rejected for good, and what was sent with it is published again", async () => {
-  const { broker, group } = await openBed(server.url);
+  const { broker, group } = await openBed(server().url);
   await broker.declareGroup(group, [TOPIC]);
-  await rabbitmqctl(server, "eval", "application:set_env(rabbit, max_message_size, 100000).");
+  await rabbitmqctl(server(), "eval", "application:set_env(rabbit, max_message_size, 100000).");
   await broker[Symbol.asyncDispose]();
   await broker.open();
   const [before, large, after] = [message(), message({ payload: Buffer.alloc(200_000) }), message()];
@@ -123,5 +122,5 @@ test("a message above the server's own limit is rejected for good, and what was 
   expect(answers[1]).toBe("PAYLOAD_TOO_LARGE");
   await publishUntilConfirmed(broker, [before, after]);
   expect(fates(await broker.publish([large, after], NO_FENCE))).toEqual(["PAYLOAD_TOO_LARGE", "confirmed"]);
-  await rabbitmqctl(server, "eval", "application:set_env(rabbit, max_message_size, 134217728).");
+  await rabbitmqctl(server(), "eval", "application:set_env(rabbit, max_message_size, 134217728).");
 });

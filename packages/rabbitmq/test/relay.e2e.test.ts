@@ -1,18 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { createWaybill, defineTopic, memoryStorage } from "@waybill/core";
 import type { WaybillEvent } from "@waybill/core";
 import { rabbitmqBroker } from "@waybill/rabbitmq";
-import type { RabbitmqServer } from "@waybill/services";
-import { startRabbitmq, waitFor } from "@waybill/services";
+import { startRabbitmq, waitFor, whyNoRabbitmq } from "@waybill/services";
+import { testServer } from "@waybill/services/vitest";
 import { rabbitmqctl } from "./rabbitmqctl.ts";
 
-let server: RabbitmqServer;
-beforeAll(async () => {
-  server = await startRabbitmq();
-});
-afterAll(() => server[Symbol.asyncDispose]());
+const server = testServer("rabbitmq", whyNoRabbitmq({ own: true }), startRabbitmq);
 
 const Counted = defineTopic("counted", {
   version: 1,
@@ -26,7 +22,7 @@ test("while the server is short of memory the relay pauses: no message is parked
   const waybill = createWaybill({
     source,
     storage: memoryStorage({ source }),
-    broker: rabbitmqBroker({ url: server.url, exchange: source, queuePrefix: `${source}.` }),
+    broker: rabbitmqBroker({ url: server().url, exchange: source, queuePrefix: `${source}.` }),
     relay: { publishTimeoutMs: 500, pauseMaxMs: 200 },
     onEvent: (event) => void events.push(event),
   });
@@ -39,7 +35,7 @@ test("while the server is short of memory the relay pauses: no message is parked
   await send(0);
   await waitFor(() => counts.length === 1);
 
-  await rabbitmqctl(server, "set_vm_memory_high_watermark", "absolute", "1MB");
+  await rabbitmqctl(server(), "set_vm_memory_high_watermark", "absolute", "1MB");
   try {
     for (let count = 1; count <= 20; count += 1) await send(count);
     await waitFor(async () => (await waybill.health()).broker?.status === "blocked", { deadlineMs: 20_000 });
@@ -48,7 +44,7 @@ test("while the server is short of memory the relay pauses: no message is parked
     });
     expect(counts).toEqual([0]);
   } finally {
-    await rabbitmqctl(server, "set_vm_memory_high_watermark", "0.8");
+    await rabbitmqctl(server(), "set_vm_memory_high_watermark", "0.8");
   }
   await waitFor(() => counts.length === 21, { deadlineMs: 30_000 });
   expect(counts).toEqual(Array.from({ length: 21 }, (_, count) => count));

@@ -1,6 +1,10 @@
+/** How the lines begin that say what was skipped; the summary of a test run repeats them. */
+export const SKIPPED_FOR_WANT_OF = "skipped for want of";
+
 /**
  * Says whether an optional part of a test can run, and fails instead of letting it be skipped unnoticed where
- * everything is required. `missing` is the reason why it cannot run, or undefined if it can.
+ * everything is required. `missing` is the reason why it cannot run and how to get it, or undefined if it can; it is
+ * printed when tests are skipped for it.
  *
  * `WAYBILL_REQUIRE=all` requires every part, `WAYBILL_REQUIRE=rabbitmq,kafka` those named.
  *
@@ -18,5 +22,6 @@ export function requirePart(
   if (parts.includes("all") || parts.includes(part)) {
     throw new Error(`${part} is required (WAYBILL_REQUIRE=${required}) but cannot run: ${missing}`);
   }
+  console.warn(`${SKIPPED_FOR_WANT_OF} ${part}: ${missing}`);
   return false;
 }

@@ -1,3 +1,4 @@
+export { needsPart } from "./needs-part.ts";
 export { testDatabase } from "./test-database.ts";
 export type { TestDatabase, TestDatabaseOptions } from "./test-database.ts";
 export { testFolder } from "./test-folder.ts";
@@ -6,3 +7,4 @@ export type { TestKafka } from "./test-kafka.ts";
 export { testProcess } from "./test-process.ts";
 export { testRabbitmq } from "./test-rabbitmq.ts";
 export type { TestRabbitmq } from "./test-rabbitmq.ts";
+export { testServer } from "./test-server.ts";

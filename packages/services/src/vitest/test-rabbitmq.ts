@@ -1,6 +1,8 @@
 import { afterAll, beforeAll } from "vitest";
 import { deleteVhost, makeTestVhost, withVhost } from "../rabbitmq/management-api.ts";
+import { whyNoRabbitmq } from "../rabbitmq/rabbitmq-binary.ts";
 import { askShared, startDeadlineMs } from "./ask-shared.ts";
+import { needsPart } from "./needs-part.ts";
 import type { RabbitmqFacts } from "./start-shared.ts";
 
 /** Can be read inside hooks and tests of the file, not while it is being loaded. */
@@ -19,14 +21,18 @@ export interface TestRabbitmq {
  * An empty virtual host for the test file or `describe` block that calls it, removed after its last test, on the RabbitMQ
  * server that all test files of a run share. The first call of a run starts the server (about 7 s).
  *
+ * Where it cannot be had, the tests are skipped as `needsPart` says.
+ *
  * With `RABBITMQ_URL` set it is that server. Virtual hosts are made there if its management plugin answers at
  * `RABBITMQ_MANAGEMENT_URL`, or at port 15672 with the same user; otherwise all tests share the one of the URL.
  */
 export function testRabbitmq(): TestRabbitmq {
   let place: TestRabbitmq | undefined;
-  beforeAll(async () => {
-    place = await makePlace();
-  }, startDeadlineMs);
+  if (needsPart("rabbitmq", whyNoRabbitmq())) {
+    beforeAll(async () => {
+      place = await makePlace();
+    }, startDeadlineMs);
+  }
   afterAll(async () => {
     if (place?.managementUrl && place.vhost) await deleteVhost(place.managementUrl, place.vhost);
   });

@@ -1,0 +1,30 @@
+import { afterAll, beforeAll } from "vitest";
+import { needsPart } from "./needs-part.ts";
+import { startDeadlineMs } from "./ask-shared.ts";
+
+/**
+ * A server of its own for the test file or `describe` block that calls it: started before its first test, ended after the
+ * last. Where `missing` says that it cannot be had, the tests are skipped as `needsPart` says.
+ *
+ * ```ts
+ * const server = testServer("kafka", whyNoKafka({ own: true }), startKafka);
+ * test("…", () => use(server().brokers));
+ * ```
+ */
+export function testServer<Server extends AsyncDisposable>(
+  part: string,
+  missing: string | undefined,
+  start: () => Promise<Server>,
+): () => Server {
+  let server: Server | undefined;
+  if (needsPart(part, missing)) {
+    beforeAll(async () => {
+      server = await start();
+    }, startDeadlineMs);
+    afterAll(() => server?.[Symbol.asyncDispose]());
+  }
+  return () => {
+    if (!server) throw new Error("testServer: call it inside a hook or a test, not while the file is loaded");
+    return server;
+  };
+}
