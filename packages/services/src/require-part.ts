@@ -22,6 +22,7 @@ export function requirePart(
   if (parts.includes("all") || parts.includes(part)) {
     throw new Error(`${part} is required (WAYBILL_REQUIRE=${required}) but cannot run: ${missing}`);
   }
+  // oxlint-disable-next-line no-console -- where the reporter of a test run hears it
   console.warn(`${SKIPPED_FOR_WANT_OF} ${part}: ${missing}`);
   return false;
 }
