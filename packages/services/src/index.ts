@@ -1,4 +1,4 @@
-export { CERTIFICATE, OTHER_CERTIFICATE, PRIVATE_KEY } from "./certificate.ts";
+export { CERTIFICATE, CLIENT_CERTIFICATE, OTHER_CERTIFICATE, PRIVATE_KEY } from "./certificate.ts";
 export { whyNoHaproxy } from "./haproxy/haproxy-binary.ts";
 export { startHaproxy } from "./haproxy/start-haproxy.ts";
 export type { Haproxy, HaproxyConfiguration, StartHaproxyOptions } from "./haproxy/start-haproxy.ts";
@@ -40,6 +40,7 @@ export type { NodeControl } from "./process/server-node.ts";
 export { whyNoRabbitmq } from "./rabbitmq/rabbitmq-binary.ts";
 export { startRabbitmq } from "./rabbitmq/start-rabbitmq.ts";
 export type { RabbitmqServer, StartRabbitmqOptions } from "./rabbitmq/start-rabbitmq.ts";
+export type { RabbitmqRights } from "./rabbitmq/rabbitmq-users.ts";
 export { startRabbitmqCluster } from "./rabbitmq/start-rabbitmq-cluster.ts";
 export type {
   RabbitmqCluster,

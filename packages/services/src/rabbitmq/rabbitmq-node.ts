@@ -6,6 +6,7 @@ import { ServerNode } from "../process/server-node.ts";
 import { askManagement } from "./management-api.ts";
 import { rabbitmqServer } from "./rabbitmq-binary.ts";
 import type { RabbitmqNodeSpec } from "./rabbitmq-specs.ts";
+import { tlsLines } from "./rabbitmq-tls.ts";
 
 /** Where Erlang nodes find each other: one for each cluster, on a port of its own. */
 export function epmdNode(folder: string, port: number): ServerNode {
@@ -69,7 +70,8 @@ async function servesInCluster(spec: RabbitmqNodeSpec): Promise<boolean> {
   const url = managementUrlOf(spec);
   const nodes = await askManagement<{ name: string }[]>(url, "GET", "nodes");
   if (nodes.length < spec.members.length) return false;
-  await askManagement(url, "GET", `health/checks/port-listener/${spec.port}`);
+  const ports = spec.tls === undefined ? [spec.port] : [spec.port, spec.tls.port];
+  for (const port of ports) await askManagement(url, "GET", `health/checks/port-listener/${port}`);
   return true;
 }
 
@@ -78,7 +80,8 @@ function configuration(spec: RabbitmqNodeSpec): string {
     ["management.tcp.ip", "127.0.0.1"],
     ["management.tcp.port", String(spec.managementPort)],
   ];
-  return `${spec.configuration ?? textOf(clusterLines(spec))}\n${textOf(management)}`;
+  const tls = spec.tls === undefined ? [] : tlsLines(spec.folder, spec.tls);
+  return `${spec.configuration ?? textOf(clusterLines(spec))}\n${textOf([...management, ...tls])}`;
 }
 
 function clusterLines(spec: RabbitmqNodeSpec): string[][] {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { servicePorts } from "../process/service-ports.ts";
+import type { RabbitmqTls } from "./rabbitmq-tls.ts";
 
 /** Everything that makes a node what it is: with the same again, it is the same node. */
 export interface RabbitmqNodeSpec {
@@ -19,6 +20,8 @@ export interface RabbitmqNodeSpec {
   readonly configuration?: string;
   /** Text of its `enabled_plugins`; the management plugin must be among them. Default: that alone. */
   readonly enabledPlugins?: string;
+  /** Speaks TLS too, on a port of its own. */
+  readonly tls?: RabbitmqTls;
   /** Folder with the data that another machine can take over. The node waits until it alone has it. */
   readonly disk?: string;
 }
