@@ -1,7 +1,9 @@
+import { unescape } from "node:querystring";
 import type { Duplex } from "node:stream";
 import { connect } from "amqplib";
 import type { ChannelModel } from "amqplib";
 import type { Clock } from "@waybill/core";
+import { messageOf } from "./unavailable.ts";
 import { within } from "./within.ts";
 import type { ResolvedRabbitmqBrokerOptions } from "../options/rabbitmq-broker-options.ts";
 
@@ -36,7 +38,7 @@ export async function dial(
       (model) => destroy(model, new Error("connected too late")),
       () => {},
     );
-    throw error;
+    throw isRefusedHost(error) ? noVirtualHost(url, error) : error;
   }
 }
 
@@ -53,6 +55,19 @@ export function destroy(model: ChannelModel, error: Error): void {
 /** For people and logs: a URL has a password. */
 export function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : "an unreadable URL";
+}
+
+/** amqplib knows why the server closed the connection instead of opening the virtual host, and does not say it. */
+function isRefusedHost(error: unknown): boolean {
+  return /Expected ConnectionOpenOk; got <ConnectionClose/.test(messageOf(error));
+}
+
+function noVirtualHost(url: string, cause: unknown): Error {
+  const { pathname, username } = new URL(url);
+  const [name, user] = [unescape(pathname.slice(1)) || "/", unescape(username) || "guest"];
+  const reasons = "it does not exist, the user has no rights in it, or it takes no more connections";
+  const text = `the virtual host "${name}" was not opened for user "${user}": ${reasons}; the server's log says which`;
+  return new Error(text, { cause });
 }
 
 function withHeartbeat(url: string, heartbeatMs: number): string {

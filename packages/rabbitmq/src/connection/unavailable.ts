@@ -6,7 +6,8 @@ export function unavailable(detail: string, cause?: unknown): WaybillError {
 }
 
 export function messageOf(error: unknown): string {
-  return error instanceof Error && error.message !== "" ? error.message : String(error);
+  // What OpenSSL says ends with its line.
+  return error instanceof Error && error.message !== "" ? error.message.trimEnd() : String(error);
 }
 
 export function asError(thrown: unknown): Error {

@@ -8,6 +8,7 @@ import { notify } from "../events.ts";
 import type { ResolvedRabbitmqBrokerOptions } from "../options/rabbitmq-broker-options.ts";
 import { groupQueues } from "../topology/group-queues.ts";
 import type { Topology } from "../topology/topology.ts";
+import { isForbidden, mismatch } from "../topology/topology-mismatch.ts";
 import { fromAmqp, isRedelivered } from "../wire/from-amqp.ts";
 import type { DeliveryHandler } from "./distributor.ts";
 import { Distributor } from "./distributor.ts";
@@ -96,7 +97,10 @@ export class RabbitmqSubscription implements Subscription, QueueConsumerListener
 
   async #consume(model: ChannelModel, queue: string): Promise<void> {
     if (this.#ending.signal.aborted) return;
-    const consumer = await QueueConsumer.start(model, queue, this.#subscribe.prefetch, this);
+    const starting = QueueConsumer.start(model, queue, this.#subscribe.prefetch, this);
+    const consumer = await starting.catch((error: unknown) => {
+      throw isForbidden(error) ? mismatch(`queue ${queue}`, error) : error;
+    });
     if (this.#ending.signal.aborted || this.#consumers.has(queue)) return consumer.close();
     this.#consumers.set(queue, consumer);
     this.#failures.delete(queue);

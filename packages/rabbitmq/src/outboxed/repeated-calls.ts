@@ -1,6 +1,7 @@
 import type { Envelope, PublishResult } from "@waybill/core";
 import { WaybillError } from "@waybill/core";
 import type { Flight } from "../publish/batch.ts";
+import { guiltyOf } from "../publish/guilty.ts";
 import type { Blame, Returned, Traffic } from "../publish/traffic.ts";
 import { replyCodeOf } from "../topology/topology-mismatch.ts";
 import { messageIdOf } from "../wire/from-amqp.ts";
@@ -34,7 +35,7 @@ export function repeatedCalls(): Traffic {
     }),
     isReturned: (envelope, returned) => isReturned(of(envelope), returned),
     unroutable: (envelope) => unroutable(of(envelope).call),
-    blame: (unconfirmed, error) => blame(unconfirmed, error, ({ envelope }) => of(envelope).call.exchange),
+    blame: (unconfirmed, error) => blame(unconfirmed, error, ({ envelope }) => of(envelope).call),
   };
 }
 
@@ -60,19 +61,16 @@ function unroutable({ exchange, routingKey }: PublishCall): PublishResult {
 }
 
 /**
- * The server closes the channel for an exchange that does not exist or may not be used, and says which. It also does for
- * a `userId` that is not the relay's, or an odd `expiration`, and does not say whose: one that is alone is meant.
+ * The server closes the channel for an exchange that does not exist or may not be written to, and says which. It also
+ * does for a `userId` that is not the relay's, or an odd `expiration`, and does not say whose: one that is alone is meant.
  */
 function blame(
   unconfirmed: readonly Flight[],
   error: Error,
-  exchangeOf: (flight: Flight) => string,
+  callOf: (flight: Flight) => PublishCall,
 ): Blame | null {
   if (replyCodeOf(error) === undefined) return null;
-  const exchange = / exchange '(.*?)' in vhost /.exec(error.message)?.[1];
-  const named = unconfirmed.filter((flight) => exchangeOf(flight) === exchange);
-  const guilty = named.length > 0 || unconfirmed.length > 1 ? named : unconfirmed;
-  return { guilty, result: refused(error) };
+  return { guilty: guiltyOf(unconfirmed, error, callOf), result: refused(error) };
 }
 
 function refused(cause: Error): PublishResult {

@@ -101,14 +101,16 @@ export class Publisher implements LinkUser, PublishChannelListener {
         if (flight.bytes > limit) flight.settle(tooLarge(flight.envelope, limit));
     }
     const blame = this.#traffic.blame(unconfirmed, error);
-    if (blame === null) this.#giveUp(unconfirmed, error);
-    else {
-      for (const flight of blame.guilty) flight.settle(blame.result);
-      const again = unconfirmed.filter((flight) => !flight.isSettled);
-      if (blame.guilty.length === 0) this.#suspects = again.length;
-      this.#putBack(again);
+    if (blame === null) {
+      this.#giveUp(unconfirmed, error);
+      void this.#reopen(error);
+      return;
     }
-    void this.#reopen(error);
+    for (const flight of blame.guilty) flight.settle(flight.behind ?? blame.result);
+    const again = unconfirmed.filter((flight) => !flight.isSettled);
+    if (blame.guilty.length === 0) this.#suspects = again.length;
+    this.#putBack(again);
+    void this.#replaceChannel(error, (model) => this.#openChannel(model));
   }
 
   #pump(): void {

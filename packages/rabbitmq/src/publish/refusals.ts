@@ -31,6 +31,16 @@ export function nacked({ topic }: Envelope): PublishResult {
   return { kind: "rejected", error, retryable: true };
 }
 
+/** The user of this connection lacks a right, which may be granted. */
+export function forbidden(exchange: string, cause: Error): PublishResult {
+  const error = new WaybillError(
+    "BROKER_REFUSED",
+    `RabbitMQ refused a message: this user may not write to exchange ${exchange}, or not this topic (${messageOf(cause)}). docs/rabbitmq.md names the rights.`,
+    { cause },
+  );
+  return { kind: "rejected", error, retryable: true };
+}
+
 export function tooLarge({ id, payload }: Envelope, bytesMax: number): PublishResult {
   const error = new WaybillError(
     "PAYLOAD_TOO_LARGE",

@@ -1,11 +1,13 @@
 import type { ChannelModel, ConfirmChannel, Message } from "amqplib";
 import type { Envelope, PublishResult } from "@waybill/core";
 import type { Topology } from "../topology/topology.ts";
+import { isForbidden } from "../topology/topology-mismatch.ts";
 import { messageIdOf } from "../wire/from-amqp.ts";
 import { toAmqp } from "../wire/to-amqp.ts";
 import type { Flight } from "./batch.ts";
+import { guiltyOf } from "./guilty.ts";
 import { messageSender } from "./message-sender.ts";
-import { unroutable } from "./refusals.ts";
+import { forbidden, unroutable } from "./refusals.ts";
 
 /** How envelopes leave on a channel. */
 export interface EnvelopeSender {
@@ -53,6 +55,10 @@ export function ownMessages(exchange: string, topology: Topology): Traffic {
     },
     isReturned: ({ id }, { properties }) => messageIdOf(properties) === id,
     unroutable,
-    blame: () => null,
+    blame(unconfirmed, error) {
+      if (!isForbidden(error)) return null;
+      const routeOf = ({ envelope }: Flight) => ({ exchange, routingKey: envelope.topic });
+      return { guilty: guiltyOf(unconfirmed, error, routeOf), result: forbidden(exchange, error) };
+    },
   };
 }

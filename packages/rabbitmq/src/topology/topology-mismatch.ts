@@ -13,11 +13,16 @@ export function mismatch(what: string, error: unknown): unknown {
     case NOT_FOUND:
       return refused(`${what} does not exist (${messageOf(error)}).`, error);
     case ACCESS_REFUSED:
-      return refused(`this user may not use ${what} (${messageOf(error)}).`, error);
+      return refused(`this user may not use ${what} as is needed (${messageOf(error)}).`, error);
     case undefined:
     default:
       return error;
   }
+}
+
+/** Whether the server's user lacks a right. */
+export function isForbidden(error: unknown): boolean {
+  return replyCodeOf(error) === ACCESS_REFUSED;
 }
 
 /** Why the server closed a channel, `undefined` when it did not. */

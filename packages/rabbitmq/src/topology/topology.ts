@@ -46,7 +46,7 @@ export class Topology {
     await this.declareExchange(model);
     await this.#declareSpreader(model, group, names);
     for (const queue of names.queues) await declareQueue(model, queue, this.#options);
-    await useChannel(model, (channel) => this.#bind(channel, names, topics));
+    await declared(`bindings of group ${group}`, model, (channel) => this.#bind(channel, names, topics));
   }
 
   /** Refused by the server when the group exists with another number of queues: some would be read by nobody. */
