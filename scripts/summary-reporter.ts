@@ -1,12 +1,6 @@
 import { writeSync } from "node:fs";
-import type {
-  Reporter,
-  SerializedError,
-  TestModule,
-  TestRunEndReason,
-  TestSuite,
-  UserConsoleLog,
-} from "vitest/node";
+import type { UserConsoleLog } from "vitest";
+import type { Reporter, SerializedError, TestModule, TestRunEndReason, TestSuite } from "vitest/node";
 import { SKIPPED_FOR_WANT_OF } from "../packages/services/src/require-part.ts";
 
 interface Totals {

@@ -1,8 +1,9 @@
+import { randomUUID } from "node:crypto";
 import type { Storage } from "@waybill/core";
 import type { Knex } from "knex";
 import { describe, expect, test } from "vitest";
 import { postgresStorage, type PgTransaction } from "../src/index.ts";
-import { migratedDatabase, newParked, step, testKnex, testPool } from "./support/test-storage.ts";
+import { envelope, migratedDatabase, newParked, step, testKnex, testPool } from "./support/test-storage.ts";
 
 describe("on connections that default to serializable", () => {
   const database = migratedDatabase();
@@ -13,12 +14,29 @@ describe("on connections that default to serializable", () => {
     return url.href;
   };
 
+  const storageOn = (driver: string): Storage<Knex.Transaction | PgTransaction> =>
+    (driver === "pg"
+      ? postgresStorage({ pool: testPool(strictUrl()) })
+      : postgresStorage({ knex: testKnex(strictUrl()) })) as Storage<Knex.Transaction | PgTransaction>;
+
+  test.each(["pg", "knex"])(
+    "%s: on a new connection the first delivery opens its transaction",
+    async (driver) => {
+      const incarnation = randomUUID();
+      const storage = storageOn(driver);
+      const claim = (sequence: number): Promise<string> => {
+        const message = envelope({ position: { incarnation, sequence } });
+        const request = { group: "ledger", envelope: message, ordered: true, parkedId: null };
+        return storage.claimed(request, async (_tx, answer) => answer);
+      };
+      // By the function, which tells the id of the stream; then by plain statements, at once and so on connections of their own.
+      expect(await claim(0)).toBe("claimed");
+      expect(new Set(await Promise.all([1, 2, 3, 4].map(claim)))).toEqual(new Set(["claimed"]));
+    },
+  );
+
   test.each(["pg", "knex"])("%s: statements of Waybill's own never fail for a conflict", async (driver) => {
-    const storage = (
-      driver === "pg"
-        ? postgresStorage({ pool: testPool(strictUrl()) })
-        : postgresStorage({ knex: testKnex(strictUrl()) })
-    ) as Storage<Knex.Transaction | PgTransaction>;
+    const storage = storageOn(driver);
     const answer = await storage.relay.acquire("me", 60_000);
     if (answer.kind !== "acquired") throw new Error("held");
     const { lease } = answer;

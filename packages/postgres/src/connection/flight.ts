@@ -3,7 +3,7 @@ import { isConnectionError, statementError, unavailable } from "./driver-error.t
 import { hasPrepared, notePrepared } from "./prepared.ts";
 import type { Statement } from "../sql/statement.ts";
 import type { Row } from "./run.ts";
-import { executeBytes, parseBytes, type Step } from "./wire-bytes.ts";
+import { executeBytes, preparingBytes, type Step } from "./wire-bytes.ts";
 
 /** What a statement answered. */
 export interface Answer {
@@ -67,8 +67,7 @@ export class Flight implements Submittable {
   write(wire: Wire): readonly Statement[] {
     const unknown = this.#steps.filter(({ statement }) => !hasPrepared(this.#client, statement));
     const parsed = [...new Set(unknown.map(({ statement }) => statement))];
-    const bytes = executeBytes(this.#steps);
-    wire.stream.write(parsed.length === 0 ? bytes : Buffer.concat([...parsed.map(parseBytes), bytes]));
+    wire.stream.write(parsed.length === 0 ? executeBytes(this.#steps) : preparingBytes(this.#steps, parsed));
     this.#parsed = parsed;
     return parsed;
   }

@@ -12,10 +12,24 @@ export interface Step {
 /** Of one UTF-16 code unit. */
 const UTF8_BYTES_MAX = 3;
 const SYNC = Buffer.from([0x53, 0, 0, 0, 4]);
+const NOTHING = Buffer.alloc(0);
 const EXECUTE = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0]);
 
+/**
+ * Like `executeBytes`, and prepares these statements on the way, each right before it runs first: what is analysed before
+ * a BEGIN takes a snapshot, and the server then refuses another isolation level than the session's own.
+ */
+export function preparingBytes(steps: readonly Step[], unknown: readonly Statement[]): Buffer {
+  const left = new Set(unknown);
+  const pieces = steps.flatMap((step) => {
+    const bytes = executeBytes([step], NOTHING);
+    return left.delete(step.statement) ? [parseBytes(step.statement), bytes] : [bytes];
+  });
+  return Buffer.concat([...pieces, SYNC]);
+}
+
 /** Parse: gives a statement its name in the session. */
-export function parseBytes({ name, text }: Statement): Buffer {
+function parseBytes({ name, text }: Statement): Buffer {
   const body = Buffer.concat([Buffer.from(`${name}\0${text}\0`), Buffer.from([0, 0])]);
   return Buffer.concat([head(0x50, body.length), body]);
 }
@@ -24,8 +38,8 @@ export function parseBytes({ name, text }: Statement): Buffer {
  * Binds and executes prepared statements in turn, under one Sync, in one piece: the first that fails makes the server
  * skip the others. Rows come back as text.
  */
-export function executeBytes(steps: readonly Step[]): Buffer {
-  let room = SYNC.length;
+export function executeBytes(steps: readonly Step[], end: Buffer = SYNC): Buffer {
+  let room = end.length;
   for (const step of steps) room += bindRoom(step) + EXECUTE.length;
   const bytes = Buffer.allocUnsafe(room);
   let at = 0;
@@ -33,7 +47,7 @@ export function executeBytes(steps: readonly Step[]): Buffer {
     at = writeBind(bytes, at, step);
     at += EXECUTE.copy(bytes, at);
   }
-  at += SYNC.copy(bytes, at);
+  at += end.copy(bytes, at);
   return bytes.subarray(0, at);
 }
 
