@@ -267,7 +267,7 @@ test("a group that may not read its queue any more is down with the reason, and 
   const { broker, events } = await opened("billing", vhost, { declare: false, reconnectMaxMs: 200 });
   const seen = await collect(broker, group);
   await server().grant("billing", vhost, {});
-  await rabbitmqctl(server(), "close_all_connections", "--vhost", vhostOf(vhost), "a test");
+  await cutConnections(vhost);
   const why = `access to queue 'waybill.${group}'`;
   await waitFor(async () => (await broker.health()).detail.includes(why));
   expect(await broker.health()).toMatchObject({ status: "down" });
@@ -280,6 +280,27 @@ test("a group that may not read its queue any more is down with the reason, and 
   expect((await broker.health()).status).toBe("up");
 });
 
+test("a process that may not declare its group any more publishes nothing past it, says why, and goes on when it may", async () => {
+  const { vhost, group } = await shop();
+  const all = { configure: ".*", write: ".*", read: ".*" };
+  await server().grant("orders", vhost, all);
+  const { broker } = await opened("orders", vhost, { reconnectMaxMs: 200 });
+  const seen = await collect(broker, group);
+  await server().grant("orders", vhost, { ...all, configure: "^waybill$" });
+  await cutConnections(vhost);
+  const why = `access to exchange 'waybill.${group}.partitions'`;
+  await waitFor(async () => (await broker.health()).detail.includes(why));
+  expect(fates(await broker.publish(messages(2), NO_FENCE))).toEqual(["unknown", "unknown"]);
+  await server().grant("orders", vhost, all);
+  await publishUntilConfirmed(broker, messages(2));
+  await waitFor(() => seen.deliveries.length >= 2);
+});
+
+async function cutConnections(vhost: string): Promise<void> {
+  const name = new URL(vhost).pathname.slice(1);
+  await rabbitmqctl(server(), "close_all_connections", "--vhost", name, "a test");
+}
+
 function callTo(exchange: string, routingKey: string): Envelope {
   const call = callText({ exchange, routingKey, options: {}, unroutable: "retry" });
   return message({ topic: exchange, key: null, headers: { [SYSTEM_HEADERS.call]: call } });
@@ -287,8 +308,4 @@ function callTo(exchange: string, routingKey: string): Envelope {
 
 function texts(results: readonly object[]): string[] {
   return results.map((result) => ("error" in result ? String(result.error) : ""));
-}
-
-function vhostOf(url: string): string {
-  return new URL(url).pathname.slice(1);
 }
