@@ -1,8 +1,9 @@
+import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { Verdict } from "@waybill/core";
 import { waitFor } from "@waybill/services";
 import { testRabbitmq } from "@waybill/services/vitest";
-import { firsts, publishAllUntilConfirmed } from "./flow.ts";
+import { firsts, publishUntilConfirmed } from "./flow.ts";
 import { brokerAt, collect, fates, messages, NO_FENCE, openBed, stuck, TOPIC } from "./rabbitmq-fixture.ts";
 import { tcpForwarder } from "./tcp-forwarder.ts";
 
@@ -19,12 +20,17 @@ test.each(types)(
     await broker.declareGroup(group, [TOPIC]);
     const seen = await collect(broker, group);
     const batch = messages(5_000);
-    const publishing = publishAllUntilConfirmed(broker, batch);
-    for (let cuts = 1; cuts <= 4; cuts += 1) {
-      await waitFor(() => seen.deliveries.length > cuts * 800 && proxy.connections === 2);
-      proxy.cut();
+    const answers = new Set<string>();
+    for (let from = 0; from < batch.length; from += 500) {
+      const delivered = seen.deliveries.length;
+      await waitFor(() => proxy.connections === 2);
+      const publishing = publishUntilConfirmed(broker, batch.slice(from, from + 500));
+      // In turn: before anything was confirmed, while they are delivered, and not.
+      if (from % 1_500 === 0) await setImmediate();
+      else await waitFor(() => seen.deliveries.length > delivered);
+      if (from % 1_500 !== 1_000) proxy.cut();
+      for (const fate of await publishing) answers.add(fate);
     }
-    const answers = await publishing;
     await waitFor(() => new Set(seen.ids()).size === batch.length);
     expect(firsts(seen.ids())).toEqual(batch.map(({ id }) => id));
     expect(answers).toContain("unknown");
