@@ -188,3 +188,23 @@ test("a header that cannot be read is left aside and reported, and the message i
     expect.objectContaining({ type: "rabbitmq.headers-ignored", messageId: "7" }),
   );
 });
+
+test.each(types)(
+  "a message of a %s queue that 25 consumers in turn left unsettled comes again: no delivery limit drops it",
+  async (queueType) => {
+    const { broker, group } = await openBed(server.url, { queueType });
+    await broker.declareGroup(group, [TOPIC]);
+    const sent = message();
+    expect(fates(await broker.publish([sent], NO_FENCE))).toEqual(["confirmed"]);
+    // RabbitMQ 4 drops after 20, unless the queue says otherwise.
+    for (let consumers = 0; consumers < 25; consumers += 1) {
+      const seen = await collect(broker, group, () => stuck());
+      await waitFor(() => seen.deliveries.length === 1, { describe: `consumer ${consumers}` });
+      expect(seen.ids()).toEqual([sent.id]);
+      await seen.close();
+    }
+    const last = await collect(broker, group);
+    await waitFor(() => last.deliveries.length === 1);
+    expect(last.deliveries[0]?.redelivered).toBe(true);
+  },
+);
