@@ -18,7 +18,7 @@ describe.runIf(there)("federation between two brokers", () => {
   beforeAll(async () => {
     const enabledPlugins = deployFile("rabbitmq-federation/enabled_plugins");
     [a, b] = await Promise.all([
-      openSite({ configuration: deployFile("rabbitmq-federation/site-a.conf") }),
+      openSite({ configuration: deployFile("rabbitmq-federation/site-a.conf"), enabledPlugins }),
       openSite({ configuration: deployFile("rabbitmq-federation/site-b.conf"), enabledPlugins }),
     ]);
     const atB = deployFile("rabbitmq-federation/site-b.json", { "federation:secret@rabbit-a:5672": a.place });
