@@ -11,9 +11,8 @@ interface Totals {
 
 /**
  * Prints what could not run here and how to get it, and `N passed, N failed, N skipped` as the very last line of stdout,
- * whatever happened before: nothing ran,
- * a suite failed in a hook, or a promise was rejected outside every test. Each of these counts as failed or ends
- * the process with a non-zero code, so that a green line means a green run.
+ * whatever happened before: nothing ran, a suite failed in a hook, or a promise was rejected outside every test. Each of
+ * these counts as failed or ends the process with a non-zero code, so that a green line means a green run.
  */
 export class SummaryReporter implements Reporter {
   readonly #totals: Totals = { passed: 0, failed: 0, skipped: 0 };

@@ -11,7 +11,16 @@ import {
 import { testServer } from "@waybill/services/vitest";
 import kafkajs from "kafkajs";
 import { expect, test } from "vitest";
-import { collect, fates, fresh, message, messages, NO_FENCE, openBroker } from "./kafka-fixture.ts";
+import {
+  collect,
+  createTopic,
+  fates,
+  fresh,
+  message,
+  messages,
+  NO_FENCE,
+  openBroker,
+} from "./kafka-fixture.ts";
 
 const PASSWORDS = { orders: "of-orders", billing: "of-billing" };
 
@@ -24,7 +33,7 @@ const server = testServer("kafka", whyNoKafka({ own: true }), async () => {
     logLevel: kafkajs.logLevel.NOTHING,
   }).admin();
   await admin.connect();
-  await create(admin, "waybill.fences", 1);
+  await createTopic(admin, "waybill.fences", { numPartitions: 1 });
   return {
     brokers: kafka.brokers,
     /** May do everything. */
@@ -64,12 +73,7 @@ async function grant(user: string, rights: readonly Right[]): Promise<void> {
   });
 }
 
-async function create(admin: kafkajs.Admin, topic: string, numPartitions: number): Promise<void> {
-  await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions }] });
-  await waitFor(() => admin.fetchTopicMetadata({ topics: [topic] }), { describe: topic });
-}
-
-const created = (topic: string): Promise<void> => create(server().admin, topic, 3);
+const created = (topic: string): Promise<void> => createTopic(server().admin, topic, { numPartitions: 3 });
 
 /** What docs/kafka.md says that a service needs that publishes to the topic, without reading from it. */
 function ofPublisher(topic: string, group: string, source = "orders"): Right[] {

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { Admin } from "kafkajs";
 import { onTestFinished } from "vitest";
 import type { Broker, Delivery, Envelope, Fence, PublishResult, Subscription, Verdict } from "@waybill/core";
 import { partitionOf } from "@waybill/core";
@@ -37,6 +38,16 @@ export async function openBroker(
   const broker = brokerOn(brokers, prefix, options);
   await broker.open();
   return broker;
+}
+
+/** What somebody else created. Resolves when the server knows it. */
+export async function createTopic(
+  admin: Admin,
+  topic: string,
+  settings: { numPartitions: number; configEntries?: { name: string; value: string }[] },
+): Promise<void> {
+  await admin.createTopics({ waitForLeaders: false, topics: [{ topic, ...settings }] });
+  await waitFor(() => admin.fetchTopicMetadata({ topics: [topic] }), { describe: topic });
 }
 
 /** A name that no other test uses. */

@@ -6,7 +6,7 @@ import { kafkaBroker, outboxed, type KafkaBrokerOptions } from "@waybill/kafka";
 import { waitFor } from "@waybill/services";
 import { testKafka } from "@waybill/services/vitest";
 import { writeCall } from "../src/outboxed/kafka-call.ts";
-import { fates, fresh, message as newMessage, NO_FENCE, openBroker } from "./kafka-fixture.ts";
+import { createTopic, fates, fresh, message as newMessage, NO_FENCE, openBroker } from "./kafka-fixture.ts";
 
 const server = testKafka();
 const { Partitioners } = kafkajs;
@@ -15,16 +15,14 @@ const PARTITIONS = 6;
 const kafka = () => new kafkajs.Kafka({ brokers: server.brokers, logLevel: kafkajs.logLevel.NOTHING });
 
 /** A topic of the application's own. Resolves when the server knows it. */
-async function createTopic(
+async function createOwnTopic(
   topic: string,
   configEntries: { name: string; value: string }[] = [],
 ): Promise<void> {
   const admin = kafka().admin();
   await admin.connect();
   onTestFinished(() => admin.disconnect());
-  const topics = [{ topic, numPartitions: PARTITIONS, configEntries }];
-  await admin.createTopics({ waitForLeaders: false, topics });
-  await waitFor(() => admin.fetchTopicMetadata({ topics: [topic] }), { describe: topic });
+  await createTopic(admin, topic, { numPartitions: PARTITIONS, configEntries });
 }
 
 async function bareProducer(config: ProducerConfig = {}): Promise<Producer> {
@@ -108,8 +106,8 @@ const odd: readonly Message[] = [
 
 test("an untouched consumer gets the same from an outboxed producer as from the bare one, and Waybill's headers", async () => {
   const [before, after] = [fresh(`${server.prefix}bare`), fresh(`${server.prefix}outboxed`)];
-  await createTopic(before);
-  await createTopic(after, [{ name: "cleanup.policy", value: "compact" }]);
+  await createOwnTopic(before);
+  await createOwnTopic(after, [{ name: "cleanup.policy", value: "compact" }]);
   const messages = [
     ...odd,
     ...Array.from({ length: 60 }, (_, no) => ({ key: `key-${no}`, value: String(no) })),
@@ -136,7 +134,7 @@ test("an untouched consumer gets the same from an outboxed producer as from the 
 
 test("headers that the application sets itself win over Waybill's of the same name", async () => {
   const topic = fresh(`${server.prefix}own`);
-  await createTopic(topic);
+  await createOwnTopic(topic);
   const { producer, waybill } = await service();
   const headers = { ce_id: "mine", ce_source: Buffer.from("my service") };
   await waybill.runInTransaction(() => producer.send({ topic, messages: [{ value: "1", headers }] }));
@@ -151,7 +149,7 @@ test("headers that the application sets itself win over Waybill's of the same na
 
 test("a partitioner of one's own is given to the broker", async () => {
   const [before, after] = [fresh(`${server.prefix}bare`), fresh(`${server.prefix}outboxed`)];
-  await Promise.all([createTopic(before), createTopic(after)]);
+  await Promise.all([createOwnTopic(before), createOwnTopic(after)]);
   const createPartitioner = Partitioners.LegacyPartitioner;
   const bare = await bareProducer({ createPartitioner });
   const { producer, waybill } = await service({ createPartitioner });
@@ -165,7 +163,7 @@ test("a partitioner of one's own is given to the broker", async () => {
 
 test("a topic or partition that does not exist holds up its own messages only, until it does", async () => {
   const [there, missing] = [fresh(`${server.prefix}there`), fresh(`${server.prefix}missing`)];
-  await createTopic(there);
+  await createOwnTopic(there);
   const { producer, waybill } = await service();
   await waybill.runInTransaction(() =>
     producer.sendBatch({
@@ -179,7 +177,7 @@ test("a topic or partition that does not exist holds up its own messages only, u
   );
   const got = await consume(there);
   await waitFor(() => got.length > 0, { describe: "the other topic's message" });
-  await createTopic(missing);
+  await createOwnTopic(missing);
   const late = await consume(missing);
   await waitFor(() => late.length === 2, {
     deadlineMs: 30_000,
@@ -191,7 +189,7 @@ test("a topic or partition that does not exist holds up its own messages only, u
 
 test("records of a key, and of a named partition, arrive in the order of their transactions", async () => {
   const topic = fresh(`${server.prefix}order`);
-  await createTopic(topic);
+  await createOwnTopic(topic);
   const { producer, waybill } = await service();
   const named = (no: number): Message =>
     no % 5 === 0 ? { value: String(no), partition: 2 } : { key: `key-${no % 5}`, value: String(no) };
@@ -207,7 +205,7 @@ test("records of a key, and of a named partition, arrive in the order of their t
 
 test("only what a relay publishes is taken for a call: anybody could have written the header", async () => {
   const topic = fresh(`${server.prefix}forged`);
-  await createTopic(topic);
+  await createOwnTopic(topic);
   const broker = await openBroker(server.brokers, server.prefix, { requireGroup: false });
   const forged = newMessage(topic, { headers: { [SYSTEM_HEADERS.call]: "kafkajs {}" } });
   expect(fates(await broker.publish([forged], NO_FENCE))).toEqual(["CALL_UNSUPPORTED"]);

@@ -4,7 +4,16 @@ import { waitFor } from "@waybill/services";
 import { testKafka } from "@waybill/services/vitest";
 import { oneAtATime } from "../src/kafkajs/one-at-a-time.ts";
 import { groupOffsets } from "../src/topology/group-offsets.ts";
-import { collect, fates, fresh, message, messages, NO_FENCE, openBroker } from "./kafka-fixture.ts";
+import {
+  collect,
+  createTopic,
+  fates,
+  fresh,
+  message,
+  messages,
+  NO_FENCE,
+  openBroker,
+} from "./kafka-fixture.ts";
 
 const server = testKafka();
 
@@ -13,18 +22,6 @@ async function admin(): Promise<ReturnType<kafkajs.Kafka["admin"]>> {
   await made.connect();
   onTestFinished(() => made.disconnect());
   return made;
-}
-
-type Admin = Awaited<ReturnType<typeof admin>>;
-
-/** What somebody else created. Resolves when the server knows it. */
-async function created(
-  kafka: Admin,
-  topic: string,
-  settings: { numPartitions: number; configEntries?: { name: string; value: string }[] },
-): Promise<void> {
-  await kafka.createTopics({ waitForLeaders: false, topics: [{ topic, ...settings }] });
-  await waitFor(() => kafka.fetchTopicMetadata({ topics: [topic] }), { describe: topic });
 }
 
 test("another number of partitions is refused, by consumers and by publishers", async () => {
@@ -49,7 +46,7 @@ test("with declare: false a missing topic is refused, and one that is there is u
   const broker = await openBroker(brokers, prefix, { declare: false });
   await expect(broker.declareGroup(group, [topic])).rejects.toMatchObject({ code: "TOPOLOGY_MISMATCH" });
   const kafka = await admin();
-  await created(kafka, `${prefix}${topic}`, { numPartitions: 2 });
+  await createTopic(kafka, `${prefix}${topic}`, { numPartitions: 2 });
   await broker.declareGroup(group, [topic]);
   expect(fates(await broker.publish([message(topic)], NO_FENCE))).toEqual(["confirmed"]);
 });
@@ -114,7 +111,7 @@ test("a topic that compacts is refused: it would forget messages", async () => {
   const [topic, group] = [fresh("order"), fresh("group")];
   const kafka = await admin();
   const configEntries = [{ name: "cleanup.policy", value: "compact" }];
-  await created(kafka, `${prefix}${topic}`, { numPartitions: 1, configEntries });
+  await createTopic(kafka, `${prefix}${topic}`, { numPartitions: 1, configEntries });
   const broker = await openBroker(brokers, prefix);
   await expect(broker.declareGroup(group, [topic])).rejects.toMatchObject({ code: "TOPOLOGY_MISMATCH" });
   await expect(broker.declareGroup(group, [topic])).rejects.toThrow("cleanup.policy=delete");

@@ -1,4 +1,5 @@
 import type { Admin } from "kafkajs";
+import { inTurn } from "./in-turn.ts";
 
 /** They talk to nobody, or end what has not been answered. */
 const AT_ONCE: ReadonlySet<string> = new Set(["connect", "disconnect", "logger", "on"]);
@@ -9,17 +10,14 @@ const AT_ONCE: ReadonlySet<string> = new Set(["connect", "disconnect", "logger",
  * topic, and answers that a group has no offsets instead of failing.
  */
 export function oneAtATime(admin: Admin): Admin {
-  let turn: Promise<unknown> = Promise.resolve();
-  const inTurn =
+  const turn = inTurn();
+  const waiting =
     (call: (...args: unknown[]) => Promise<unknown>) =>
-    (...args: unknown[]): Promise<unknown> => {
-      const result = turn.then(() => call(...args));
-      turn = result.catch(() => undefined);
-      return result;
-    };
+    (...args: unknown[]): Promise<unknown> =>
+      turn(() => call(...args));
   const calls = Object.entries(admin).map(([name, member]: [string, unknown]) => [
     name,
-    isCall(member) && !AT_ONCE.has(name) ? inTurn(member) : member,
+    isCall(member) && !AT_ONCE.has(name) ? waiting(member) : member,
   ]);
   return Object.fromEntries(calls) as Admin;
 }

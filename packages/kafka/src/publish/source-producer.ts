@@ -3,6 +3,7 @@ import type { Clock, Fence } from "@waybill/core";
 import { WaybillError } from "@waybill/core";
 import { disconnect, type KafkaClient } from "../kafkajs/client.ts";
 import { errorKind } from "../kafkajs/error-kind.ts";
+import { inTurn } from "../kafkajs/in-turn.ts";
 import { patiently } from "../kafkajs/patiently.ts";
 import type { EpochRecord } from "./epoch-record.ts";
 import { type Outlet, sendAll, type SendOptions } from "./outlet.ts";
@@ -41,7 +42,8 @@ export class SourceProducer {
   /** By incarnation: the highest epoch seen, and whether it was fenced. */
   readonly #seen = new Map<string, { readonly epoch: number; readonly isOver: boolean }>();
   #session: Session | null = null;
-  #turn: Promise<unknown> = Promise.resolve();
+  /** A producer has one transaction at a time. */
+  readonly #inTurn = inTurn();
 
   constructor(parts: SourceProducerParts) {
     this.#parts = parts;
@@ -70,13 +72,6 @@ export class SourceProducer {
     const session = this.#session;
     this.#session = null;
     if (session !== null) await disconnect(session.producer);
-  }
-
-  /** One after the other: a producer has one transaction at a time. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => undefined);
-    return result;
   }
 
   async #send(fence: Fence, sendables: readonly Sendable[], given: AbortSignal): Promise<void> {

@@ -53,7 +53,7 @@ export function startRabbitmq({
   return startKept("waybill-rabbitmq", whyNoRabbitmq({ own: true }), async (kept) => {
     const [place] = await rabbitmqSpecs(kept.path, ["waybill@localhost"]);
     if (!place) throw new Error("no node was made");
-    const [tlsPort = 0] = await servicePorts(1);
+    const [tlsPort = 0] = wantedTls === undefined ? [] : await servicePorts(1);
     const tls = wantedTls && { tls: { ...wantedTls, port: tlsPort } };
     const spec = { ...place, ...options, ...tls };
     const group = rabbitmqGroup([spec]);

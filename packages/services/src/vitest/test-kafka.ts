@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { beforeAll } from "vitest";
 import { whyNoKafka } from "../kafka/kafka-binary.ts";
-import { askShared, startDeadlineMs } from "./ask-shared.ts";
-import { needsPart } from "./needs-part.ts";
+import { askShared } from "./ask-shared.ts";
 import type { KafkaFacts } from "./start-shared.ts";
+import { testServer } from "./test-server.ts";
 
 /** Can be read inside hooks and tests of the file, not while it is being loaded. */
 export interface TestKafka {
@@ -24,23 +23,14 @@ export interface TestKafka {
  * With `KAFKA_BROKERS` (`host:port,host:port`) set it is that cluster, and the topics stay there.
  */
 export function testKafka(): TestKafka {
-  let facts: KafkaFacts | undefined;
-  if (needsPart("kafka", whyNoKafka())) {
-    beforeAll(async () => {
-      facts = await askShared<KafkaFacts>("kafka");
-    }, startDeadlineMs);
-  }
-  const opened = (): KafkaFacts => {
-    if (!facts) throw new Error("testKafka: read it inside a hook or a test, not while the file is loaded");
-    return facts;
-  };
+  const facts = testServer("kafka", whyNoKafka(), () => askShared<KafkaFacts>("kafka"));
   return {
     prefix: `test-${randomBytes(8).toString("hex")}-`,
     get brokers() {
-      return [...opened().brokers];
+      return [...facts().brokers];
     },
     get version() {
-      return opened().version;
+      return facts().version;
     },
   };
 }

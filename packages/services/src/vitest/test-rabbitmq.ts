@@ -1,9 +1,8 @@
-import { afterAll, beforeAll } from "vitest";
 import { deleteVhost, makeTestVhost, withVhost } from "../rabbitmq/management-api.ts";
 import { whyNoRabbitmq } from "../rabbitmq/rabbitmq-binary.ts";
-import { askShared, startDeadlineMs } from "./ask-shared.ts";
-import { needsPart } from "./needs-part.ts";
+import { askShared } from "./ask-shared.ts";
 import type { RabbitmqFacts } from "./start-shared.ts";
+import { testServer } from "./test-server.ts";
 
 /** Can be read inside hooks and tests of the file, not while it is being loaded. */
 export interface TestRabbitmq {
@@ -27,39 +26,28 @@ export interface TestRabbitmq {
  * `RABBITMQ_MANAGEMENT_URL`, or at port 15672 with the same user; otherwise all tests share the one of the URL.
  */
 export function testRabbitmq(): TestRabbitmq {
-  let place: TestRabbitmq | undefined;
-  if (needsPart("rabbitmq", whyNoRabbitmq())) {
-    beforeAll(async () => {
-      place = await makePlace();
-    }, startDeadlineMs);
-  }
-  afterAll(async () => {
-    if (place?.managementUrl && place.vhost) await deleteVhost(place.managementUrl, place.vhost);
-  });
-  const opened = (): TestRabbitmq => {
-    if (!place)
-      throw new Error("testRabbitmq: read it inside a hook or a test, not while the file is loaded");
-    return place;
-  };
+  const place = testServer("rabbitmq", whyNoRabbitmq(), makePlace);
   return {
     get url() {
-      return opened().url;
+      return place().url;
     },
     get managementUrl() {
-      return opened().managementUrl;
+      return place().managementUrl;
     },
     get version() {
-      return opened().version;
+      return place().version;
     },
     get vhost() {
-      return opened().vhost;
+      return place().vhost;
     },
   };
 }
 
-async function makePlace(): Promise<TestRabbitmq> {
+async function makePlace(): Promise<TestRabbitmq & Partial<AsyncDisposable>> {
   const facts = await askShared<RabbitmqFacts>("rabbitmq");
-  if (facts.managementUrl === null) return { ...facts, vhost: null };
-  const vhost = await makeTestVhost(facts.managementUrl);
-  return { ...facts, url: withVhost(facts.url, vhost), vhost };
+  const { managementUrl } = facts;
+  if (managementUrl === null) return { ...facts, vhost: null };
+  const vhost = await makeTestVhost(managementUrl);
+  const url = withVhost(facts.url, vhost);
+  return { ...facts, url, vhost, [Symbol.asyncDispose]: () => deleteVhost(managementUrl, vhost) };
 }
